@@ -1,0 +1,39 @@
+"""The forms, the batch, the measurement table, the reason codes and the errors. This room knows nobody."""
+
+from .batch import MODALITIES, Batch, ImageItem, NoteItem, empty_measurements
+from .errors import CohortError, InputError, ItemError, ModelError, RecordError, UsageError
+from .forms import ImageRef, Measurement, Note, PatientRecord, Prediction, Target, TargetPrediction
+from .measurements import MeasurementKind, MeasurementTable, measurement_table
+from .nearest import did_you_mean, shown
+from .predictions import Predictions
+from .reasons import REASONS, Problem, Reason
+
+__all__ = [
+    "MODALITIES",
+    "REASONS",
+    "Batch",
+    "CohortError",
+    "ImageItem",
+    "ImageRef",
+    "InputError",
+    "ItemError",
+    "Measurement",
+    "MeasurementKind",
+    "MeasurementTable",
+    "ModelError",
+    "Note",
+    "NoteItem",
+    "PatientRecord",
+    "Prediction",
+    "Predictions",
+    "Problem",
+    "Reason",
+    "RecordError",
+    "Target",
+    "TargetPrediction",
+    "UsageError",
+    "did_you_mean",
+    "empty_measurements",
+    "measurement_table",
+    "shown",
+]

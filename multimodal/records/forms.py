@@ -1,0 +1,170 @@
+"""The forms at the border: what goes in (PatientRecord) and what comes out (Prediction).
+
+Every form is frozen and refuses fields that it does not have. A form that is broken raises RecordError, which lists
+all its problems at once; the message never holds note text.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import RecordError
+from .nearest import did_you_mean
+from .reasons import Problem
+
+Time = Annotated[
+    float | str | None,
+    Field(description="ISO 8601 timestamp, or hours relative to prediction_time (negative before); null: known then"),
+]
+Label = Literal[0, 1] | None
+
+
+class Form(BaseModel):
+    """A frozen form without extra fields; `Form(...)` and `Form.model_validate(...)` raise RecordError."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def __init__(self, **data: Any):
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise RecordError(_problems_of(error, type(self))) from None
+
+    # Without this mark pydantic would call __init__ for nested forms too, and the inner error would lose its place.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any):
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError as error:
+            raise RecordError(_problems_of(error, cls)) from None
+
+
+def _problems_of(error: ValidationError, form: type[Form]) -> list[Problem]:
+    problems = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"]).lstrip(".")
+        if item["type"] == "extra_forbidden":
+            name = str(item["loc"][-1])
+            fields = _fields_at(form, item["loc"][:-1])
+            problems.append(Problem("UNKNOWN_FIELD", where, f"there is no such field{did_you_mean(name, fields)}"))
+        else:
+            problems.append(Problem("BAD_VALUE", where, item["msg"][:1].lower() + item["msg"][1:]))
+    return problems
+
+
+def _fields_at(form: type[Form], location: tuple) -> list[str]:
+    """The fields of the form that stands at `location` inside `form`."""
+    children: dict[str, type[Form]] = {"images": ImageRef, "notes": Note, "measurements": Measurement}
+    for part in location:
+        form = children.get(part, form) if isinstance(part, str) else form
+    return list(form.model_fields)
+
+
+class ImageRef(Form):
+    """One image: a file, or the folder of a series."""
+
+    path: str = Field(min_length=1, description="file, or folder of a series; relative to the cohort")
+    kind: Literal["radiograph", "ct", "mr", "photo", "other"] | None = None
+    view: str | None = Field(None, description="projection, for example PA, AP, lateral")
+    time: Time = None
+
+
+class Note(Form):
+    """One note: its text, or the path of a text file."""
+
+    text: str | None = None
+    path: str | None = Field(None, description="text file, relative to the cohort")
+    kind: Literal["history", "radiology", "nursing", "discharge", "other"] | None = None
+    time: Time = None
+
+    @model_validator(mode="after")
+    def _one_source(self):
+        if (self.text is None) == (self.path is None):
+            raise ValueError("give either text or path")
+        return self
+
+    def __repr__(self) -> str:
+        return f"Note(kind={self.kind!r}, {len(self.text or '')} characters)"
+
+    __str__ = __repr__
+
+
+class Measurement(Form):
+    """One measured value; without a unit the table's unit is assumed."""
+
+    code: str = Field(min_length=1, description="a name of the measurement table, or a LOINC code")
+    value: float | str
+    unit: str | None = None
+    time: Time = None
+
+
+class PatientRecord(Form):
+    """What is known about one patient at one time; any modality may be missing."""
+
+    record_id: str = Field(min_length=1)
+    patient_id: str = Field(min_length=1)
+    age_years: float | None = Field(None, ge=0, le=120)
+    sex: Literal["female", "male", "other"] | None = None
+    prediction_time: str | None = Field(None, description="ISO 8601 timestamp")
+    split: str | None = None
+    attributes: dict[str, str] = {}
+    images: tuple[ImageRef, ...] = ()
+    notes: tuple[Note, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    labels: dict[str, Label] = {}
+
+    def __repr__(self) -> str:
+        return (
+            f"PatientRecord({self.record_id!r}, {len(self.images)} images, {len(self.notes)} notes, "
+            f"{len(self.measurements)} measurements)"
+        )
+
+    __str__ = __repr__
+
+
+class Target(Form):
+    """What is predicted: a diagnosis (now) or a risk (within a horizon)."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    kind: Literal["diagnosis", "risk"] = "diagnosis"
+    group: str | None = Field(None, description="exclusive classes share one group; their probabilities sum to 1")
+    horizon_hours: float | None = Field(None, gt=0)
+    description: str = ""
+    words: tuple[str, ...] = Field((), description="the target's own words, for masking them in notes")
+
+
+class TargetPrediction(Form):
+    """One target's answer. `baseline + sum(contributions)` is the log-odds of `probability`,
+    or, in an exclusive group, this class's input to the softmax."""
+
+    probability: float | None = Field(None, ge=0, le=1)
+    decision: Label = None
+    threshold: float | None = Field(None, description="null in an exclusive group: the most probable class is decided")
+    prediction_set: tuple[Literal[0, 1], ...] | None = None
+    contributions: dict[str, float] = Field({}, description="log-odds by each modality that is present")
+    baseline: float = Field(description="log-odds without any input")
+
+
+class RefusedItem(Form):
+    """One problem of a record, as it stands in a Prediction."""
+
+    code: str
+    where: str
+    message: str
+
+
+class Prediction(Form):
+    """The one answer to one record."""
+
+    record_id: str
+    model_id: str
+    targets: dict[str, TargetPrediction]
+    used: tuple[str, ...] = Field((), description="modalities that were used, in the order image, notes, vitals")
+    missing: tuple[str, ...] = ()
+    refused: tuple[RefusedItem, ...] = ()
+    warnings: tuple[RefusedItem, ...] = ()
+    abstained: str | None = Field(None, description="the reason code where the model does not decide")

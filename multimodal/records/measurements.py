@@ -1,0 +1,97 @@
+"""The measurement table: what may be measured, in which units, within which plausible range."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class MeasurementKind:
+    """One row of the table.
+
+    kind        quantity (a number on a scale), category (a code without order), flag (0 or 1)
+    unit        UCUM; values are converted to it
+    low, high   plausible range in `unit`, both ends allowed
+    units       other accepted units: {UCUM unit: (factor, offset)}, value_in_unit = value * factor + offset
+    categories  the allowed values of a category, as text; empty: any text
+    censored    "<5" and ">5" are kept, at the limit
+    """
+
+    code: str
+    display: str
+    loinc: str
+    kind: Literal["quantity", "category", "flag"]
+    unit: str
+    low: float
+    high: float
+    units: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+    censored: bool = False
+
+
+class MeasurementTable(Mapping[str, MeasurementKind]):
+    """The table, by code. `resolve` also finds LOINC codes."""
+
+    def __init__(self, kinds: Mapping[str, MeasurementKind], spellings: Mapping[str, str]):
+        self._kinds = dict(kinds)
+        self._spellings = dict(spellings)
+        self._codes = {kind.loinc: code for code, kind in self._kinds.items() if kind.loinc}
+        self._codes |= {code.casefold(): code for code in self._kinds}
+
+    def __getitem__(self, code: str) -> MeasurementKind:
+        return self._kinds[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def resolve(self, code: str) -> str | None:
+        """The table's code for a code or LOINC code, in any case; None where there is none."""
+        return self._codes.get(code.strip().casefold())
+
+    def ucum(self, unit: str) -> str:
+        """The UCUM spelling of a common one (`mmHg` -> `mm[Hg]`); the unit itself where none is known."""
+        unit = unit.strip()
+        return self._spellings.get(unit, self._spellings.get(unit.casefold(), unit))
+
+    def extended(self, own: Mapping[str, MeasurementKind]) -> MeasurementTable:
+        """This table with a cohort's own additions."""
+        return MeasurementTable(self._kinds | dict(own), self._spellings)
+
+
+@lru_cache(maxsize=1)
+def measurement_table() -> MeasurementTable:
+    """The package's table, from measurements.csv and unit_spellings.csv beside this file."""
+    folder = resources.files(__package__)
+    with (folder / "measurements.csv").open(encoding="utf-8", newline="") as lines:
+        kinds = {row["code"]: _kind_of(row) for row in csv.DictReader(lines)}
+    with (folder / "unit_spellings.csv").open(encoding="utf-8", newline="") as lines:
+        spellings = {row["spelling"]: row["ucum"] for row in csv.DictReader(lines)}
+    return MeasurementTable(kinds, spellings)
+
+
+def _kind_of(row: Mapping[str, str]) -> MeasurementKind:
+    """other_units is `unit:factor:offset` separated by blanks; categories is `a|b|c`; censored is 1 or empty."""
+    units = {}
+    for item in row["other_units"].split():
+        unit, factor, offset = item.rsplit(":", 2)
+        units[unit] = (float(factor), float(offset))
+    return MeasurementKind(
+        code=row["code"],
+        display=row["display"],
+        loinc=row["loinc"],
+        kind=row["kind"],  # type: ignore[arg-type]
+        unit=row["unit"],
+        low=float(row["low"]),
+        high=float(row["high"]),
+        units=units,
+        categories=tuple(row["categories"].split("|")) if row["categories"] else (),
+        censored=row["censored"] == "1",
+    )

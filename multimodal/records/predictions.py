@@ -1,0 +1,92 @@
+"""Predictions as columns; an index gives a Prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .forms import Prediction, RefusedItem, TargetPrediction
+from .reasons import Problem
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers to n records on T targets from M modalities, in the order of the records.
+
+    probability   float (n, T) in [0, 1], NaN where the record has no input
+    decision      float (n, T), 0 or 1, NaN where there is none
+    threshold     float (T,), NaN for a class of an exclusive group
+    contribution  float (n, M, T), log-odds, NaN where the modality is absent
+    baseline      float (T,), log-odds
+    present       bool (n, M)
+    problems      one list of Problem a record
+    abstained     object (n,), a reason code or None
+    """
+
+    model_id: str
+    record_ids: np.ndarray
+    targets: tuple[str, ...]
+    modalities: tuple[str, ...]
+    probability: np.ndarray
+    decision: np.ndarray
+    threshold: np.ndarray
+    contribution: np.ndarray
+    baseline: np.ndarray
+    present: np.ndarray
+    problems: Sequence[Sequence[Problem]]
+    abstained: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.record_ids)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, i: int) -> Prediction:
+        i = range(len(self))[i]
+        used = [m for m, name in enumerate(self.modalities) if self.present[i, m]]
+        return Prediction(
+            record_id=self.record_ids[i],
+            model_id=self.model_id,
+            targets={
+                name: TargetPrediction(
+                    probability=_known(self.probability[i, t]),
+                    decision=_known(self.decision[i, t], int),
+                    threshold=_known(self.threshold[t]),
+                    contributions={self.modalities[m]: float(self.contribution[i, m, t]) for m in used},
+                    baseline=float(self.baseline[t]),
+                )
+                for t, name in enumerate(self.targets)
+            },
+            used=tuple(self.modalities[m] for m in used),
+            missing=tuple(name for m, name in enumerate(self.modalities) if m not in used),
+            refused=tuple(RefusedItem(**p._asdict()) for p in self.problems[i] if p.severity == "refuse"),
+            warnings=tuple(RefusedItem(**p._asdict()) for p in self.problems[i] if p.severity == "warn"),
+            abstained=self.abstained[i],
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a record: record_id, model_id, `TARGET.probability`, `.decision`, `.threshold`, `.baseline`,
+        `.contribution.MODALITY`, then used, missing, refused, warnings, abstained."""
+        columns: dict[str, object] = {"record_id": self.record_ids.astype(str), "model_id": self.model_id}
+        for t, name in enumerate(self.targets):
+            columns[f"{name}.probability"] = self.probability[:, t]
+            columns[f"{name}.decision"] = pd.array(self.decision[:, t], dtype="Int8")
+            columns[f"{name}.threshold"] = self.threshold[t]
+            columns[f"{name}.baseline"] = self.baseline[t]
+            for m, modality in enumerate(self.modalities):
+                columns[f"{name}.contribution.{modality}"] = self.contribution[:, m, t]
+        names = np.array(self.modalities, dtype=object)
+        columns["used"] = ["+".join(names[row]) for row in self.present]
+        columns["missing"] = ["+".join(names[~row]) for row in self.present]
+        for severity, column in (("refuse", "refused"), ("warn", "warnings")):
+            columns[column] = ["; ".join(str(p) for p in row if p.severity == severity) for row in self.problems]
+        columns["abstained"] = pd.array([reason or None for reason in self.abstained], dtype="string")
+        return pd.DataFrame(columns, index=range(len(self)))
+
+
+def _known(value: float, kind: type = float):
+    return None if np.isnan(value) else kind(value)

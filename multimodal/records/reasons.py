@@ -1,0 +1,128 @@
+"""The reason codes: what each means and what to do, in one table. Nothing else defines a code."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason code.
+
+    severity  refuse: the item, record or cohort is not used; warn: it is used, and the fact is on record
+    meaning   one line
+    remedy    one sentence, what to do
+    """
+
+    severity: Literal["refuse", "warn"]
+    meaning: str
+    remedy: str
+
+
+_TABLE = {
+    "refuse": {
+        "COHORT_NOT_FOUND": ("no such folder or file", "Check the path."),
+        "COHORT_FORM": (
+            "the cohort as a whole cannot be read",
+            "`multimodal new DIR` writes an empty cohort that shows the form.",
+        ),
+        "DUPLICATE_RECORD": ("the same record_id stands twice", "Give each record an id of its own."),
+        "UNKNOWN_FIELD": ("a field that the form does not have", "Correct its name, or put it under `attributes`."),
+        "UNKNOWN_COLUMN": (
+            "a column that the form does not have",
+            "Correct its name, or list it under `attributes` or `ignore` in cohort.toml.",
+        ),
+        "BAD_VALUE": ("a wrong type, an impossible label, age or time", "Correct the value or leave it empty."),
+        "BAD_LINE": ("a line that is no JSON object, or too long or too deep", "Write one JSON object a line."),
+        "FUTURE_INPUT": (
+            "an input later than the prediction time",
+            "Leave it out: it would not be known when the prediction is made.",
+        ),
+        "PATH_OUTSIDE": ("a path that leads out of the cohort", "Copy the file into the cohort, with a relative path."),
+        "NO_INPUT": ("the record has no usable modality", "See the other problems of this record."),
+        "BAD_ENCODING": ("text in no known encoding", "Save the file as UTF-8."),
+        "UNKNOWN_CODE": (
+            "a measurement that the table does not have",
+            "`multimodal codes TEXT` finds codes; cohort.toml may declare [measurements.NAME].",
+        ),
+        "UNKNOWN_UNIT": ("a unit without a conversion for this code", "`multimodal codes NAME` lists accepted units."),
+        "IMPLAUSIBLE": ("a value outside the plausible range", "Correct the value or leave it out."),
+        "UNIT_SUSPECT": ("implausible as given, plausible in another unit", "Give the unit that was meant."),
+        "NOT_A_NUMBER": ("a value that is no finite number", "Correct the value or leave it out."),
+        "INCONSISTENT": ("values that cannot both be right", "Correct or leave out the pair."),
+        "EMPTY_NOTE": ("a note without letters or digits", "Leave the note out."),
+        "NOTE_TOO_LONG": ("a note of more than 1 MiB of text", "Split it into several notes."),
+        "BINARY_NOTE": ("a note that is a binary or marked-up document", "Give its plain text."),
+        "FILE_MISSING": ("no such file", "Check the path."),
+        "FILE_EMPTY": ("a file of 0 bytes", "Export the file again."),
+        "FILE_UNREADABLE": ("a file that the system does not let us read", "Check its permissions."),
+        "NOT_AN_IMAGE": ("the content is no supported image", "Give DICOM, PNG, JPEG, TIFF, GIF, BMP or WebP."),
+        "NO_PIXELS": ("a DICOM file without pixel data", "Give the image, not its report or plan."),
+        "IMAGE_TOO_LARGE": ("an image above the size limits", "Reduce it to at most 64 megapixels a frame."),
+        "HEADER_MISMATCH": ("the header and the pixel data disagree", "Export the file again."),
+        "UNSUPPORTED_SYNTAX": ("a transfer syntax without a decoder here", "Convert it to explicit little endian."),
+        "DECODE_FAILED": ("the decoder could not read the image", "Export the file again."),
+        "DECODE_TIMEOUT": ("the decoder did not end in time", "Export the file again, uncompressed."),
+        "DECODE_MEMORY": ("the decoder outgrew its memory", "Export the file again, uncompressed."),
+        "BLANK_IMAGE": ("an image without content", "Leave the image out."),
+        "RESCALE_INVALID": ("a rescale slope of 0 or not finite", "Export the file again."),
+        "LUT_INVALID": ("a look-up table whose descriptor and data disagree", "Export the file again."),
+        "IMAGE_TOO_SMALL": ("an image with a side under 8 pixels", "Give the full image."),
+        "SERIES_MIXED": ("several series in one folder", "Give each series a folder of its own."),
+        "WRONG_KIND": ("an image of another kind than the model reads", "Give an image of the kind it was trained on."),
+    },
+    "warn": {
+        "ORPHAN_ROW": ("a row of a record that `patients` lacks", "Add the record or remove the row."),
+        "PATIENT_ASSUMED": ("no patient_id: the record_id is taken", "Give patient_id, so that splits keep patients."),
+        "ENCODING_GUESSED": ("text that is not UTF-8, read as Windows-1252", "Save the file as UTF-8."),
+        "UNIT_ASSUMED": ("no unit given: the table's is taken", "Give the unit."),
+        "UNIT_CONVERTED": ("a suspect value, converted as asked for", "Give the unit."),
+        "DECIMAL_COMMA": ("a decimal comma, read as a point", "Write a decimal point."),
+        "CENSORED": ("a value below or above a detection limit, kept at the limit", "Nothing: the limit is used."),
+        "PERCENT_READ": ("a fraction given in percent, read as such", "Give the unit."),
+        "DUPLICATE_MEASUREMENT": ("same code and time, unequal values: both are kept", "Keep the right one."),
+        "MOJIBAKE": ("doubly encoded text, repaired", "Save the file as UTF-8 once."),
+        "MOSTLY_UNKNOWN": ("over half of the words are unknown to the model", "Check language and encoding."),
+        "NOTE_TRUNCATED": ("a note longer than the model was told to read", "Raise `notes.max_chunks`."),
+        "WINDOW_INVALID": ("an unusable window: the data range is used", "Nothing: check the picture."),
+        "SERIES_INCOMPLETE": ("missing or uneven slices", "Export the series again."),
+        "LOSSY": ("a lossy compressed image", "Nothing: it is on record."),
+        "BURNED_IN": ("annotation burned into the image", "Check it for identifiers."),
+        "DERIVED": ("a derived image", "Prefer the original."),
+        "FIRST_FRAME": ("several frames or pages: the first is read", "Give the frame that is meant."),
+        "COLOUR_CONVERTED": ("a colour or transparent picture, read as grey", "Nothing: it is on record."),
+        "MISLABELLED": ("the content is another format than the name says", "Nothing: the content decides."),
+        "TOO_FEW_LABELS": ("a target or class with too few known labels is left out", "Add labelled patients."),
+        "MODALITY_RARE": ("a modality with too few training records gets no encoder", "Add records that have it."),
+    },
+}
+
+REASONS: dict[str, Reason] = {
+    code: Reason(severity, meaning, remedy)
+    for severity, rows in _TABLE.items()
+    for code, (meaning, remedy) in rows.items()
+}
+
+
+class Problem(namedtuple("Problem", ("code", "where", "message"))):
+    """One problem of one record: a code of REASONS, the item it concerns, and what was found.
+
+    where    the item: `images[0]`, `measurements.csv row 4`, `age_years`
+    message  what was found; never note text, never an identifier beyond the record id
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, code: str, where: str, message: str) -> Problem:
+        assert code in REASONS, code
+        return super().__new__(cls, code, where, message)
+
+    @property
+    def severity(self) -> str:
+        return REASONS[self.code].severity
+
+    def __str__(self) -> str:
+        place = f" {self.where}:" if self.where else ""
+        return f"{self.code}:{place} {self.message}"
