@@ -1,1 +1,36 @@
+"""One file per encoder; ENCODERS maps a name to the modality it reads and to "module:Class", imported on use.
 
+An encoder has
+  from_options(options, *, device, on_step)    its options out of its modality's section of the config
+  fit(inputs, targets, y, groups, *, random_state) -> self    inputs: see inputs.py; y: float (n, T), NaN unknown
+  encode(inputs, *, precision="fp32") -> Evidence
+  save(folder) / load(folder, *, device)       safetensors, skops, JSON only
+  steps(n)                                     optional: how many steps `fit` takes, for the progress bar
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+
+class Entry(NamedTuple):
+    modality: str
+    where: str
+
+
+ENCODERS: dict[str, Entry] = {
+    "cnn": Entry("image", "multimodal.encoders.cnn:CNN"),
+    "words": Entry("notes", "multimodal.encoders.linear_words:LinearWords"),
+    "bert": Entry("notes", "multimodal.encoders.bert:BERT"),
+    "forest": Entry("vitals", "multimodal.encoders.tabular:Forest"),
+    "logistic": Entry("vitals", "multimodal.encoders.tabular:Logistic"),
+    "svm": Entry("vitals", "multimodal.encoders.tabular:LinearSVM"),
+    "boosting": Entry("vitals", "multimodal.encoders.tabular:Boosting"),
+}
+
+
+def encoder_class(name: str) -> Any:
+    """The class of an encoder of ENCODERS."""
+    module, _, attribute = ENCODERS[name].where.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,1 +1,8 @@
+"""Image files to checked pixels: what each file holds, and the square picture that an encoder reads."""
 
+from .image import Image
+from .load import Images, load
+from .prepare import prepare
+from .read import read_image
+
+__all__ = ["Image", "Images", "load", "prepare", "read_image"]

@@ -2,6 +2,7 @@
 
 from .batch import MODALITIES, Batch, ImageItem, NoteItem, empty_measurements
 from .errors import CohortError, InputError, ItemError, ModelError, RecordError, UsageError
+from .evidence import Evidence
 from .forms import ImageRef, Measurement, Note, PatientRecord, Prediction, Target, TargetPrediction
 from .measurements import MeasurementKind, MeasurementTable, measurement_table
 from .nearest import did_you_mean, shown
@@ -13,6 +14,7 @@ __all__ = [
     "REASONS",
     "Batch",
     "CohortError",
+    "Evidence",
     "ImageItem",
     "ImageRef",
     "InputError",

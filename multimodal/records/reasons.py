@@ -28,6 +28,10 @@ _TABLE = {
             "the cohort as a whole cannot be read",
             "`multimodal new DIR` writes an empty cohort that shows the form.",
         ),
+        "TRAINING_PATIENTS": (
+            "a figure on patients that the model trained on",
+            "Evaluate on other patients, or give --all-patients, which marks every figure.",
+        ),
         "DUPLICATE_RECORD": ("the same record_id stands twice", "Give each record an id of its own."),
         "UNKNOWN_FIELD": ("a field that the form does not have", "Correct its name, or put it under `attributes`."),
         "UNKNOWN_COLUMN": (
@@ -93,6 +97,7 @@ _TABLE = {
         "DERIVED": ("a derived image", "Prefer the original."),
         "FIRST_FRAME": ("several frames or pages: the first is read", "Give the frame that is meant."),
         "COLOUR_CONVERTED": ("a colour or transparent picture, read as grey", "Nothing: it is on record."),
+        "NOT_FINITE": ("pixels that are not finite numbers, read as padding", "Nothing: check the picture."),
         "MISLABELLED": ("the content is another format than the name says", "Nothing: the content decides."),
         "TOO_FEW_LABELS": ("a target or class with too few known labels is left out", "Add labelled patients."),
         "MODALITY_RARE": ("a modality with too few training records gets no encoder", "Add records that have it."),

@@ -1,0 +1,132 @@
+"""What the encoders of a modality read: each item opened once, checked, and kept as arrays.
+
+READERS maps a modality to `read(batch, options, workers=) -> inputs`, options being its section of the config; inputs have
+  len(inputs)       the number of records          .present   bool (n,), a usable item is there
+  .take(rows)       the records at rows            .problems  (record index, Problem)
+  .fingerprints()   (record, digest): records with the same digest hold the same item, and stay in one fold
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..records import Batch, Problem
+
+
+@dataclass(frozen=True)
+class ImageInputs:
+    """The usable pictures of n records, sorted by record.
+
+    record  int (k,); pixels  uint8 (k, size, size); kind  k texts; digest  k SHA-256 of the files
+    """
+
+    record: np.ndarray
+    pixels: np.ndarray
+    kind: Sequence[str]
+    digest: Sequence[str]
+    problems: Sequence[tuple[int, Problem]]
+    n: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    @property
+    def present(self) -> np.ndarray:
+        return np.bincount(self.record, minlength=self.n).astype(bool)
+
+    def take(self, rows: np.ndarray) -> ImageInputs:
+        place = _places(rows, self.n)
+        kept = np.flatnonzero(place[self.record] >= 0)
+        kept = kept[np.argsort(place[self.record[kept]], kind="stable")]
+        return replace(
+            self,
+            record=place[self.record[kept]],
+            pixels=self.pixels[kept],
+            kind=[self.kind[i] for i in kept],
+            digest=[self.digest[i] for i in kept],
+            problems=_moved(self.problems, place),
+            n=len(rows),
+        )
+
+    def fingerprints(self) -> list[tuple[int, str]]:
+        return list(zip(self.record.tolist(), self.digest, strict=True))
+
+
+@dataclass(frozen=True)
+class VitalsInputs:
+    """The checked measurements of n records, with their age and sex; feature columns are computed once per plan."""
+
+    batch: Batch
+    checked: Any
+    _columns: dict[Any, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    @property
+    def present(self) -> np.ndarray:
+        from ..vitals import present
+
+        return present(self.checked, len(self.batch))
+
+    @property
+    def problems(self) -> Sequence[tuple[int, Problem]]:
+        return self.checked.problems
+
+    def take(self, rows: np.ndarray) -> VitalsInputs:
+        place = _places(rows, len(self))
+        values = self.checked.values.assign(record=place[self.checked.values["record"].to_numpy()])
+        values = values[values["record"] >= 0].sort_values("record", kind="stable").reset_index(drop=True)
+        checked = replace(self.checked, values=values, problems=_moved(self.checked.problems, place))
+        return VitalsInputs(self.batch.take(rows), checked)
+
+    def fingerprints(self) -> list[tuple[int, str]]:
+        return []
+
+    def columns(self, plan: Any) -> np.ndarray:
+        """float (n, F): the features of `plan`."""
+        from ..vitals import features
+
+        key = plan.to_json()
+        if key not in self._columns:
+            self._columns[key] = features(self.checked, self.batch, plan).values
+        return self._columns[key]
+
+
+def read_images(batch: Batch, options: Mapping[str, Any], *, workers: int) -> ImageInputs:
+    from ..imaging import load
+
+    images = load(batch, size=options["size"], workers=workers)
+    return ImageInputs(images.record, images.pixels, images.kind, images.digest, images.problems, len(batch))
+
+
+def read_notes(batch: Batch, options: Mapping[str, Any], *, workers: int) -> Any:
+    from ..notes import load
+
+    del options, workers
+    return load(batch)
+
+
+def read_vitals(batch: Batch, options: Mapping[str, Any], *, workers: int) -> VitalsInputs:
+    from ..vitals import check
+
+    del workers
+    return VitalsInputs(batch, check(batch, convert_suspect=options["convert_suspect"]))
+
+
+READERS: dict[str, Callable[..., Any]] = {"image": read_images, "notes": read_notes, "vitals": read_vitals}
+
+
+def _places(rows: np.ndarray, n: int) -> np.ndarray:
+    """int (n,): where each record goes, -1 where it is left out."""
+    place = np.full(n, -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    return place
+
+
+def _moved(problems: Sequence[tuple[int, Problem]], place: np.ndarray) -> list[tuple[int, Problem]]:
+    return [(int(place[row]), problem) for row, problem in problems if place[row] >= 0]

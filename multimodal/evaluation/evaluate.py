@@ -1,0 +1,296 @@
+"""Score a labelled cohort with a model and say how good it was, on patients whom the model has not seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from multimodal.records import CohortError, UsageError, did_you_mean, shown
+
+from ..trust.tabulate import Answers, Group, Scored, curves, tabulate
+from .report import About, best_single, render
+
+if TYPE_CHECKING:
+    from multimodal.model import ClinicalModel
+    from multimodal.sources import Cohort
+
+BATCH = 256
+FILES = ("metrics.json", "report.html")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model was on a cohort.
+
+    metrics  what metrics.json holds (DESIGN.md, section 2)
+    curves   what the report draws: see `tabulate.curves`
+    about    what the report says about the model
+    """
+
+    metrics: Mapping
+    curves: Mapping
+    about: About
+
+    def summary(self) -> str:
+        """A short table: one line a target with AUROC and 95 % interval of fused, best single and sum."""
+        cohort = self.metrics["cohort"]
+        lines = [
+            f"model {self.metrics['model_id']}: {cohort['records']} records of {cohort['patients']} patients; "
+            f"{cohort['excluded_training_patients']} training patients left out, {cohort['no_input']} records without "
+            f"input, {cohort['abstained']} abstained"
+        ]
+        if cohort.get("includes_training_patients"):
+            lines.append(
+                f"CAUTION: the model trained on {cohort['includes_training_patients']} of these patients; "
+                "the figures are too good"
+            )
+        head = ("target", "n", "positives", "AUROC fused", "best single", "sum", "ECE")
+        rows = [head, *(_summary_row(name, found) for name, found in self.metrics["targets"].items())]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+        for name, group in self.metrics["groups"].items():
+            lines.append(
+                f"group {name}: n {group['n']}, accuracy {_text(group['accuracy'])}, "
+                f"macro F1 {_text(group['macro_f1'])}"
+            )
+        return "\n".join(lines)
+
+    def write(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """metrics.json and report.html in `folder`, both or nothing.
+
+        Raises UsageError where `folder` exists; with `overwrite` only where it holds anything but these two files.
+        """
+        folder = Path(folder)
+        check_free(folder, overwrite=overwrite)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        contents = (
+            json.dumps(self.metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+            render(self.metrics, self.curves, self.about),
+        )
+        # Beside its place, so that the last step is one rename on one file system.
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
+            new = Path(aside, "new")
+            new.mkdir()
+            for name, text in zip(FILES, contents):
+                (new / name).write_text(text, encoding="utf-8")
+            if folder.exists():
+                os.rename(folder, Path(aside, "old"))
+            os.rename(new, folder)
+
+
+def check_free(folder: Path, *, overwrite: bool = False) -> None:
+    """Raise UsageError unless `folder` may be written: absent, or with `overwrite` an earlier evaluation."""
+    if not os.path.lexists(folder):
+        return
+    if not overwrite:
+        raise UsageError(f"{folder} exists; choose another folder, or give --overwrite")
+    foreign = [] if folder.is_dir() and not folder.is_symlink() else [folder.name]
+    foreign = foreign or sorted(item.name for item in folder.iterdir() if item.name not in FILES)
+    if foreign:
+        raise UsageError(f"{folder} is no earlier evaluation, it holds {shown(foreign[0])}; choose another folder")
+
+
+def evaluate(
+    model: ClinicalModel,
+    cohort: Cohort,
+    *,
+    split: str | None = None,
+    all_patients: bool = False,
+    resamples: int = 1000,
+    random_state: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """The figures of `model` on `cohort`, on the targets that both have.
+
+    split         only the records of this split
+    all_patients  keep the patients that the model trained on; every figure is marked then
+    resamples     bootstrap resamples of the patients; 0 for no intervals
+    progress      called with (records scored, records in all) after each batch
+    Raises CohortError COHORT_FORM where they share no target, TRAINING_PATIENTS where only patients of the training
+    are left; UsageError where no record has `split`.
+    """
+    shared = [name for name in model.targets if name in cohort.targets]
+    if not shared:
+        ours = ", ".join(list(model.targets)[:10])
+        raise CohortError("COHORT_FORM", f"the cohort has labels of none of the model's targets ({ours}).")
+    rows = np.arange(len(cohort.record_ids))
+    if split is not None:
+        rows = _rows_of_split(np.asarray(cohort.splits, dtype=object), split)
+    patients = np.asarray(cohort.patient_ids, dtype=object)[rows]
+    trained = np.asarray(model.trained_on(patients), dtype=bool)
+    known = len(set(patients[trained]))
+    if not all_patients:
+        if len(rows) and trained.all():
+            raise CohortError("TRAINING_PATIENTS", f"the model trained on all {known} patients.")
+        rows, patients = rows[~trained], patients[~trained]
+    if len(rows) < len(cohort.record_ids):
+        cohort = cohort.take(rows)
+    scored, no_input = _score(model, cohort, shared, progress)
+    counts = {
+        "records": len(rows),
+        "patients": len(set(patients)),
+        "excluded_training_patients": 0 if all_patients else known,
+        "no_input": int(no_input.sum()),
+        "abstained": int(scored.abstained.sum()),
+    }
+    if all_patients:
+        counts["includes_training_patients"] = known
+    metrics = {
+        "schema": 1,
+        "model_id": model.model_id,
+        "cohort": counts,
+        **tabulate(scored, resamples=resamples, random_state=random_state),
+    }
+    about = About(tuple(model.modalities), {name: model.targets[name] for name in shared}, resamples)
+    return Evaluation(metrics, curves(scored), about)
+
+
+def _rows_of_split(splits: np.ndarray, split: str) -> np.ndarray:
+    rows = np.flatnonzero(splits == split)
+    if not len(rows):
+        there = sorted({str(name) for name in splits if name})
+        named = f" (there are: {', '.join(shown(name) for name in there[:10])})" if there else ""
+        raise UsageError(f"no record has the split {shown(split)}{did_you_mean(split, there)}{named}")
+    return rows
+
+
+def _score(model: ClinicalModel, cohort: Cohort, shared: list[str], progress) -> tuple[Scored, np.ndarray]:
+    """Every record's answers on the shared targets, and bool (n,): it has no input."""
+    places = [list(model.targets).index(name) for name in shared]
+    modalities = tuple(model.modalities)
+    total = len(cohort.record_ids)
+    present, abstained = [np.empty((0, len(modalities)), dtype=bool)], [np.empty(0, dtype=bool)]
+    ways: dict[tuple[str, str], list[Answers]] = {}
+    base = np.empty((0, len(model.targets)))
+    done = 0
+    for batch in cohort.batches(BATCH):
+        scores = model.score(batch)
+        held = np.asarray(scores.present, dtype=bool)
+        present.append(held)
+        # A record without input is counted as such; `abstained` counts what the gates kept back.
+        abstained.append(np.array([reason is not None for reason in scores.abstained], dtype=bool) & held.any(axis=1))
+        base = model.probabilities(scores.value[0][:1])
+        for way, answers in _answers(model, batch, scores, modalities, base).items():
+            ways.setdefault(way, []).append(answers)
+        done += len(batch)
+        if progress is not None:
+            progress(done, total)
+    nothing = Answers(*(np.empty((0, len(model.targets))),) * 2, np.asarray(model.thresholds, dtype=float))
+    joined = {way: _joined(parts) for way, parts in ways.items()}
+    every = joined.get(("", "fused"), nothing)
+    held = np.concatenate(present)
+    scored = Scored(
+        targets=tuple(shared),
+        modalities=modalities,
+        labels=np.asarray(cohort.labels(shared), dtype=float),
+        patients=np.asarray(cohort.patient_ids, dtype=object),
+        present=held,
+        abstained=np.concatenate(abstained),
+        fused=_columns(every, places),
+        single={name: _columns(joined.get(("single", name), nothing), places) for name in modalities},
+        baselines={
+            name: _columns(_at_base_rate(model, part, base), places)
+            for (kind, name), part in joined.items()
+            if kind == "baselines"
+        },
+        groups=_groups(model, cohort, every),
+    )
+    return scored, ~held.any(axis=1)
+
+
+def _answers(
+    model: ClinicalModel, batch, scores, modalities: tuple[str, ...], base: np.ndarray
+) -> dict[tuple[str, str], Answers]:
+    thresholds = np.asarray(model.thresholds, dtype=float)
+
+    def answers(probability: np.ndarray) -> Answers:
+        return Answers(probability, np.asarray(model.decisions(probability), dtype=float), thresholds)
+
+    found = {("", "fused"): answers(model.probabilities(scores.value[-1]))}
+    for m, name in enumerate(modalities):
+        alone = model.probabilities(scores.value[1 << m])
+        # Who lacks the modality gets one and the same number: a last digit of rounding must not break these ties.
+        found["single", name] = answers(np.where(scores.present[:, [m]], alone, base))
+    for name, (probability, decision, threshold, is_probability) in model.baselines(batch, scores).items():
+        arrays = (np.asarray(values, dtype=float) for values in (probability, decision, threshold))
+        found["baselines", name] = Answers(*arrays, is_probability=is_probability)
+    return found
+
+
+def _at_base_rate(model: ClinicalModel, answers: Answers, base: np.ndarray) -> Answers:
+    """A baseline's answers, with the base rate (1, T) where it has none because its input is absent.
+
+    A target that it never answers stays without; a score that is no probability has no base rate.
+    """
+    gaps = np.isnan(answers.probability) & ~np.isnan(answers.probability).all(axis=0)
+    if not (answers.is_probability and gaps.any()):
+        return answers
+    grouped = np.isnan(answers.threshold)
+    decision = np.where(grouped, model.decisions(base), base >= answers.threshold)
+    return replace(
+        answers,
+        probability=np.where(gaps, base, answers.probability),
+        decision=np.where(gaps, decision, answers.decision),
+    )
+
+
+def _joined(parts: list[Answers]) -> Answers:
+    return replace(
+        parts[0],
+        probability=np.concatenate([part.probability for part in parts]),
+        decision=np.concatenate([part.decision for part in parts]),
+    )
+
+
+def _columns(answers: Answers, places: list[int]) -> Answers:
+    return replace(
+        answers,
+        probability=answers.probability[:, places],
+        decision=answers.decision[:, places],
+        threshold=answers.threshold[places],
+    )
+
+
+def _groups(model: ClinicalModel, cohort: Cohort, fused: Answers) -> dict[str, Group]:
+    """The exclusive groups: the class that each record has, also one that the model left out, and the one decided."""
+    names = np.array(list(model.targets), dtype=object)
+    groups = {}
+    for group, places in model.groups.items():
+        ours = list(names[places])
+        theirs = [name for name, target in cohort.targets.items() if target.group == group or name in ours]
+        if not set(ours) & set(theirs):
+            continue
+        labels = np.nan_to_num(np.asarray(cohort.labels(theirs), dtype=float))
+        truth = np.array(theirs, dtype=object)[labels.argmax(axis=1)]
+        truth[labels.max(axis=1) < 1] = None
+        decided = np.array(ours, dtype=object)[np.nan_to_num(fused.decision[:, places]).argmax(axis=1)]
+        groups[group] = Group((*ours, *(name for name in theirs if name not in ours)), truth, decided)
+    return groups
+
+
+def _summary_row(name: str, found: Mapping) -> tuple[str, ...]:
+    fused, total, best = found["fused"], found["baselines"].get("sum"), best_single(found)
+    return (
+        name,
+        str(fused["n"]),
+        str(fused["positives"]),
+        _text(fused["auroc"]),
+        f"{_text(found['single'][best]['auroc'])} {best}" if best else "-",
+        _text(total["auroc"]) if total else "-",
+        "-" if fused["ece"]["value"] is None else f"{fused['ece']['value']:.3f}",
+    )
+
+
+def _text(figure: Mapping) -> str:
+    """`0.861 [0.820, 0.894]`, `-` where undefined."""
+    if figure["value"] is None:
+        return "-"
+    bounds = "" if figure["low"] is None else f" [{figure['low']:.3f}, {figure['high']:.3f}]"
+    return f"{figure['value']:.3f}{bounds}"

@@ -1,0 +1,79 @@
+"""report.html: one page that stands alone, reads in a minute, prints, and holds no identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+import jinja2
+
+from multimodal.records import Target
+
+from .plots import confusion_plot, target_plot
+
+BASELINES = {
+    "sum": "sum of log-odds",
+    "logistic_per_set": "logistic regression per set",
+    "tfidf_logistic": "TF-IDF + logistic regression",
+    "boosting": "boosting on the vitals",
+    "news2": "NEWS2",
+}
+FEW = 10  # events of the rarer class under which the page says that a figure hangs on few patients
+
+
+@dataclass(frozen=True)
+class About:
+    """What the report says about the model beside its figures."""
+
+    modalities: tuple[str, ...]
+    targets: Mapping[str, Target]
+    resamples: int
+
+
+def render(metrics: Mapping, curves: Mapping, about: About) -> str:
+    """The page.
+
+    metrics  as in metrics.json; curves as `tabulate.curves` gives them
+    Every text is escaped; the pictures are inside; nothing is loaded from anywhere.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    template = environment.from_string((resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        model_id=metrics["model_id"],
+        cohort=metrics["cohort"],
+        about=about,
+        targets=[_target(name, found, curves[name], about.targets[name]) for name, found in metrics["targets"].items()],
+        groups=[
+            {"name": name, **group, "plot": confusion_plot(group["confusion"], group["classes"])}
+            for name, group in metrics["groups"].items()
+        ],
+    )
+
+
+def best_single(found: Mapping) -> str | None:
+    """The modality with the highest AUROC by itself; None where none has one."""
+    areas = {name: m["auroc"]["value"] for name, m in found["single"].items() if m["auroc"]["value"] is not None}
+    return max(areas, key=areas.get) if areas else None
+
+
+def _target(name: str, found: Mapping, curves: Mapping, target: Target) -> dict:
+    """One target's section: its rows in the order in which they are read."""
+    fused, best = found["fused"], best_single(found)
+    ways = [("fused", fused, "fused")]
+    if found["answered"]["n"] < fused["n"]:
+        ways.append(("fused, where it did not abstain", found["answered"], ""))
+    ways += [(f"{m} alone{' (best)' if m == best else ''}", figures, "") for m, figures in found["single"].items()]
+    ways += [(BASELINES.get(b, b), figures, "baseline") for b, figures in found["baselines"].items() if figures["n"]]
+    return {
+        "name": name,
+        "target": target,
+        "fused": fused,
+        "best": best,
+        "best_area": found["single"][best]["auroc"] if best else None,
+        "sum_area": found["baselines"]["sum"]["auroc"] if "sum" in found["baselines"] else None,
+        "few": min(fused["positives"], fused["n"] - fused["positives"]) < FEW,
+        "ways": ways,
+        "present": found["present"],
+        "plot": target_plot(curves, found),
+    }

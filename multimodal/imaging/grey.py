@@ -1,0 +1,163 @@
+"""DICOM stored values to values and grey: rescale, look-up tables, windows, polarity, padding.
+
+Enhanced multi-frame files keep these in functional groups, which pydicom's own functions do not read; so each function
+here takes `sources`: the data sets in which an attribute is looked up, the nearest first. None writes to its argument.
+Source: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT), C.7.6.16 (functional groups).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from multimodal.records import ItemError
+
+from .image import over_range
+
+
+def sources_of_first_frame(dataset: Dataset) -> list[Dataset]:
+    """Where the first frame's attributes stand: its own functional groups, the shared ones, the data set itself."""
+    sources = []
+    for keyword in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+        for groups in list(dataset.get(keyword) or [])[:1]:
+            for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+                sources.extend(list(groups.get(name) or [])[:1])
+    return [*sources, dataset]
+
+
+def find(sources: Sequence[Dataset], keyword: str):
+    """The first value of `keyword` that is not empty, NaN where it cannot be read, or None where there is none."""
+    for source in sources:
+        try:
+            value = source.get(keyword)
+        except (TypeError, ValueError, OverflowError):  # pydicom converts on access
+            return math.nan
+        if value is not None and value != "" and (not hasattr(value, "__len__") or len(value)):
+            return value
+    return None
+
+
+def number(value, default: float) -> float:
+    """The first number of a DICOM value; `default` where there is none; NaN where it is no number."""
+    if value is None or value == "":
+        return default
+    first = value if isinstance(value, str | bytes | int | float) or not hasattr(value, "__len__") else value[0]
+    try:
+        return float(first)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def modality_values(stored: np.ndarray, sources: Sequence[Dataset], signed: bool) -> np.ndarray:
+    """Stored values (H, W) through the modality LUT or the rescale, as float32.
+
+    Raises ItemError RESCALE_INVALID for a slope of 0 or not finite, LUT_INVALID for a broken table.
+    """
+    table = find(sources, "ModalityLUTSequence")
+    if table is not None:
+        return look_up(stored, _item(table), signed, "modality")[0]
+    slope = number(find(sources, "RescaleSlope"), 1.0)
+    intercept = number(find(sources, "RescaleIntercept"), 0.0)
+    if slope == 0 or not math.isfinite(slope) or not math.isfinite(intercept):
+        raise ItemError("RESCALE_INVALID", f"the rescale slope is {slope:g} and the intercept {intercept:g}.")
+    if (slope, intercept) == (1.0, 0.0):
+        return stored.astype(np.float32)
+    # In double, then rounded once: a 16 bit value times a fractional slope is not exact in single precision.
+    scaled = stored * np.float64(slope)
+    scaled += intercept
+    return scaled.astype(np.float32)
+
+
+def _item(sequence) -> Dataset | None:
+    return sequence[0] if isinstance(sequence, Sequence) and len(sequence) else None
+
+
+def look_up(values: np.ndarray, item: Dataset | None, signed: bool, kind: str) -> tuple[np.ndarray, int]:
+    """`values` (H, W) through the table of one LUT sequence item, as float32, and the largest value of its bits.
+
+    Raises ItemError LUT_INVALID where descriptor and data disagree.
+    """
+    try:
+        descriptor, data = item.get("LUTDescriptor"), item.get("LUTData")
+        entries, first, bits = (int(part) for part in descriptor)
+    except (TypeError, ValueError, AttributeError):
+        raise ItemError("LUT_INVALID", f"the {kind} LUT has no descriptor of three numbers.") from None
+    entries = entries % 65536 or 65536
+    if signed and first > 32767:
+        first -= 65536
+    if not signed and kind == "modality" and first < 0:
+        first += 65536
+    table = _table(data, entries, bits)
+    if table is None:
+        raise ItemError(
+            "LUT_INVALID", f"the {kind} LUT's data are not the {entries} entries of {bits} bits it describes."
+        )
+    place = np.clip(np.rint(values) - first, 0, entries - 1).astype(np.int32)
+    return table[place], 2**bits - 1
+
+
+def _table(data, entries: int, bits: int) -> np.ndarray | None:
+    """LUT data as float32 (entries,), or None where they disagree with the descriptor."""
+    if data is None or not 1 <= bits <= 16:
+        return None
+    if isinstance(data, bytes):
+        if len(data) in (entries, entries + entries % 2) and bits <= 8 and len(data) != 2 * entries:
+            return np.frombuffer(data, np.uint8)[:entries].astype(np.float32)
+        if len(data) != 2 * entries:
+            return None
+        table = np.frombuffer(data, "<u2")
+    else:
+        try:
+            table = np.asarray(data, dtype=np.int64).reshape(-1) & 0xFFFF
+        except (TypeError, ValueError, OverflowError):
+            return None
+        if len(table) == (entries + 1) // 2 and bits <= 8 and entries > 1:
+            table = np.stack([table & 0xFF, table >> 8], axis=1).reshape(-1)[:entries]  # two entries a word
+    if len(table) != entries or table.max() >= 2**bits:
+        return None
+    return table.astype(np.float32)
+
+
+def window_of(sources: Sequence[Dataset]) -> tuple[float, float, str] | None:
+    """The file's first window: centre, width, function (LINEAR, LINEAR_EXACT, SIGMOID); None where there is none."""
+    centre, width = find(sources, "WindowCenter"), find(sources, "WindowWidth")
+    if centre is None or width is None:
+        return None
+    return number(centre, math.nan), number(width, math.nan), str(find(sources, "VOILUTFunction") or "LINEAR").upper()
+
+
+def windowed(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
+    """`values` (H, W) through one window, float32 in [0, 1] (DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
+    if function == "SIGMOID":
+        return (1 / (1 + np.exp(-4 * (values - np.float32(centre)) / np.float32(width)))).astype(np.float32)
+    if function == "LINEAR_EXACT":
+        low, high = centre - width / 2, centre + width / 2
+    else:
+        low, high = centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
+    if not high > low:  # a width of 1 is a threshold
+        return (values > low).astype(np.float32)
+    return np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1).astype(np.float32, copy=False)
+
+
+def voi_grey(values: np.ndarray, sources: Sequence[Dataset], padding, signed: bool, notes: list) -> np.ndarray:
+    """The picture in [0, 1] as the file wants it shown: its VOI LUT, else its first window, else the data range.
+
+    Raises ItemError LUT_INVALID. A window that is not finite or not above 0 is noted as WINDOW_INVALID.
+    """
+    table = find(sources, "VOILUTSequence")
+    if table is not None:
+        shown, _ = look_up(values, _item(table), signed, "VOI")
+        return over_range(shown, padding)
+    window = window_of(sources)
+    if window is not None:
+        centre, width, function = window
+        least = 1 if function == "LINEAR" else 0
+        if math.isfinite(centre) and math.isfinite(width) and width > 0 and width >= least:
+            return windowed(values, centre, width, function)
+        notes.append(
+            ("WINDOW_INVALID", f"the window's centre is {centre:g} and its width {width:g}; the data range is used.")
+        )
+    return over_range(values, padding)

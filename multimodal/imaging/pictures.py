@@ -1,0 +1,114 @@
+"""PNG, JPEG, TIFF, GIF, BMP and WebP to a picture of grey, with nothing clipped, hidden or turned in silence."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from multimodal.records import ItemError
+
+from .colour import luma
+from .image import NOT_FINITE, Image, check_size, is_blank, over_range
+
+BITS = 258  # the TIFF tag BitsPerSample
+PHOTOMETRIC = 262  # the TIFF tag; 0 is WhiteIsZero
+
+
+def read_picture(data: bytes, found: str) -> Image:
+    """The picture in `data`, whose format `found` is one of Pillow's names.
+
+    Values are the file's own (8 and 16 bit, float); EXIF orientation is applied, transparent pixels are padding, the
+    first frame or page is read with the warning FIRST_FRAME, colour becomes luma with COLOUR_CONVERTED.
+    Raises ItemError: IMAGE_TOO_SMALL, IMAGE_TOO_LARGE, DECODE_FAILED, BLANK_IMAGE.
+    """
+    notes: list[tuple[str, str]] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture = PIL.Image.open(io.BytesIO(data), formats=[found])
+            check_size(*picture.size, bytes_per_pixel=_bytes_per_pixel(picture.mode))
+            lossy = found == "JPEG" or (found == "WEBP" and b"VP8 " in data)
+            white_is_zero = found == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0
+            frames = picture.n_frames if found == "TIFF" else (2 if getattr(picture, "is_animated", False) else 1)
+            picture.seek(0)
+            if frames > 1:
+                notes.append(("FIRST_FRAME", "the file has several frames or pages; the first is read."))
+            picture.load()
+            if _has_wide_colours(picture, data):
+                notes.append(("COLOUR_CONVERTED", "colour channels of 16 bits are read as grey, with 8 bits."))
+            picture = PIL.ImageOps.exif_transpose(picture)
+    except (ItemError, MemoryError):
+        raise
+    except PIL.Image.DecompressionBombError as error:
+        raise ItemError("IMAGE_TOO_LARGE", "the picture is above the size limit of its decoder.") from error
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, AttributeError) as error:
+        raise ItemError("DECODE_FAILED", f"the {found} content is cut off or damaged.") from error
+    except (struct.error, zlib.error, OverflowError, ZeroDivisionError, RecursionError, RuntimeError) as error:
+        raise ItemError("DECODE_FAILED", f"the {found} content is cut off or damaged.") from error
+    if lossy:
+        notes.append(("LOSSY", f"the picture is {found} with lossy compression."))
+
+    values, padding, coloured = _grey_values(picture, notes)
+    if not np.isfinite(values).all():
+        padding = ~np.isfinite(values) if padding is None else padding | ~np.isfinite(values)
+        notes.append(NOT_FINITE)
+        values = np.where(padding, np.float32(0), values)
+    eight_bit = picture.mode not in ("I", "F", "1") and not picture.mode.startswith("I;")
+    grey = np.minimum(values / np.float32(255), 1) if eight_bit else over_range(values, padding)
+    if white_is_zero and not eight_bit and picture.mode != "1":
+        grey = 1 - grey  # Pillow inverts WhiteIsZero for 8 bits only
+    if padding is not None:
+        grey[padding] = 0
+    if is_blank(grey):
+        raise ItemError("BLANK_IMAGE", "the picture is constant or has under 4 grey levels in its central half.")
+    provenance = {"format": found, "mode": picture.mode, "lossy": "yes" if lossy else ""}
+    return Image(values, grey, "photo" if coloured else "", provenance, tuple(notes))
+
+
+def _has_wide_colours(picture: PIL.Image.Image, data: bytes) -> bool:
+    """Whether the file has several channels of 16 bits, of which Pillow reads the upper 8."""
+    if picture.mode not in ("LA", "RGB", "RGBA", "CMYK"):
+        return False
+    return (
+        data[24] == 16 if picture.format == "PNG" else picture.format == "TIFF" and 16 in picture.tag_v2.get(BITS, ())
+    )
+
+
+def _bytes_per_pixel(mode: str) -> int:
+    return {"1": 1, "L": 1, "P": 1, "LA": 2, "PA": 2, "I": 4, "F": 4}.get(mode, 2 if mode.startswith("I;") else 4)
+
+
+def _grey_values(picture: PIL.Image.Image, notes: list) -> tuple[np.ndarray, np.ndarray | None, bool]:
+    """values float32 (H, W), padding bool (H, W) or None, and whether it is clearly a coloured picture."""
+    padding = None
+    transparent = picture.info.get("transparency")
+    if picture.mode == "P":
+        picture = picture.convert("RGBA" if transparent is not None else "RGB")
+    elif transparent is not None and picture.mode == "RGB":
+        picture = picture.convert("RGBA")
+    elif picture.mode in ("PA", "La", "RGBa"):
+        picture = picture.convert("LA" if picture.mode == "La" else "RGBA")
+    elif picture.mode not in ("1", "L", "LA", "RGB", "RGBA", "I", "F") and not picture.mode.startswith("I;"):
+        notes.append(("COLOUR_CONVERTED", f"{picture.mode} colours are read as grey."))
+        picture = picture.convert("RGB")  # CMYK, YCbCr, LAB, HSV
+    pixels = np.asarray(picture)
+    if picture.mode in ("LA", "RGBA"):
+        padding, pixels = pixels[..., -1] == 0, pixels[..., :-1]
+    elif transparent is not None and isinstance(transparent, int):
+        padding = pixels == transparent
+    coloured = False
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        values, coloured = luma(pixels, 255, notes)
+    else:
+        values = pixels.reshape(pixels.shape[:2]).astype(np.float32)
+    if padding is not None and padding.any():
+        notes.append(("COLOUR_CONVERTED", "transparent pixels are read as padding."))
+        values = np.where(padding, np.float32(0), values)
+        return values, padding, coloured
+    return values, None, coloured

@@ -1,0 +1,153 @@
+"""The options of a model: one form, for the TOML file, `--set` and Python. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ..records import UsageError, did_you_mean
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageOptions(Section):
+    encoders: tuple[Literal["cnn"], ...] = ("cnn",)
+    size: Annotated[int, Field(ge=32, le=1024)] = 128
+    backbone: Literal["compact", "resnet18", "resnet50", "densenet121", "efficientnet_b0"] = "compact"
+    weights: str | None = None
+    epochs: Count = 25
+    min_steps: Annotated[int, Field(ge=0)] = 300
+    max_steps: Count = 4000
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    dropout: Share = 0.2
+    rotation: Annotated[float, Field(ge=0, le=180)] = 7.0
+    shift: Share = 0.06
+    scale: Share = 0.10
+    contrast: Share = 0.20
+    noise: Share = 0.03
+    flip: bool = False
+
+
+class NotesOptions(Section):
+    encoders: tuple[Literal["words", "bert"], ...] = ("words", "bert")
+    checkpoint: str | None = None
+    layers: Count = 2
+    width: Annotated[int, Field(ge=64, multiple_of=64)] = 128
+    vocabulary: Annotated[int, Field(ge=100)] = 6000
+    length: Annotated[int, Field(ge=32, le=512)] = 96
+    epochs: Count = 10
+    min_steps: Annotated[int, Field(ge=0)] = 300
+    max_steps: Count = 2000
+    batch_size: Count = 16
+    learning_rate: Positive = 5e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    dropout: Share = 0.1
+
+
+class VitalsOptions(Section):
+    encoders: tuple[Literal["forest", "logistic", "svm", "boosting"], ...] = ("forest", "logistic", "svm", "boosting")
+    convert_suspect: bool = False
+
+
+class FusionOptions(Section):
+    folds: Annotated[int, Field(ge=3, le=20)] = 3
+    min_records: Annotated[int, Field(ge=2)] = 20
+
+
+class TrustOptions(Section):
+    threshold: Annotated[
+        str, Field(pattern=r"^(youden|f1|min_sens_ppv|sensitivity:[01](\.\d+)?|cost:\d+(\.\d+)?)$")
+    ] = "youden"
+
+
+class TrainOptions(Section):
+    seed: int = 0
+    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Count = 2
+
+
+class Config(Section):
+    """All options; `Config()` is the default."""
+
+    image: ImageOptions = ImageOptions()
+    notes: NotesOptions = NotesOptions()
+    vitals: VitalsOptions = VitalsOptions()
+    fusion: FusionOptions = FusionOptions()
+    trust: TrustOptions = TrustOptions()
+    train: TrainOptions = TrainOptions()
+
+
+def read_config(path: Path | None = None, assignments: Iterable[str] = ()) -> Config:
+    """The options of a TOML file, then those of `section.key=value` texts.
+
+    Raises UsageError for a file that is no TOML, an unknown key (with "did you mean") or an impossible value.
+    """
+    tables: dict[str, dict] = {}
+    if path is not None:
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: {error}") from None
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not equals or not dot:
+            raise UsageError(f"--set {assignment!r}: write it as section.key=value, for example image.size=96")
+        tables.setdefault(section, {})[key] = _value(text.strip())
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        raise UsageError("\n".join(_said(item) for item in error.errors(include_url=False))) from None
+
+
+def _value(text: str) -> object:
+    """A TOML value where it is one, else the text itself; `none` is no value; `a,b` a list."""
+    if text.casefold() == "none":
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.split(",") if "," in text else text
+
+
+def _said(item: dict) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] != "extra_forbidden":
+        return f"{place}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+    form: type[BaseModel] = Config
+    for part in item["loc"][:-1]:
+        form = form.model_fields[part].annotation  # type: ignore[assignment]
+    return f"{place}: there is no such option{did_you_mean(str(item['loc'][-1]), form.model_fields)}"
+
+
+def as_toml(config: Config) -> str:
+    """The options as the TOML that `--config` reads."""
+    lines = []
+    for section, options in config.model_dump(mode="json").items():
+        lines.append(f"[{section}]")
+        for key, value in options.items():
+            if value is not None:
+                lines.append(f"{key} = {_toml(value)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return TypeAdapter(object).dump_json(value).decode()

@@ -1,0 +1,209 @@
+"""The figures of one binary target, or of one group of exclusive classes, each with its patient-bootstrap interval.
+
+One implementation serves both: every metric is written for a matrix of weights (r, n), and the plain figure is the
+one under weights of 1. A metric that is undefined (AUROC of one class, precision without a positive decision) is NaN
+here and null in metrics.json, never 0 or 0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .bootstrap import interval, patient_weights
+
+METRICS = ("auroc", "auprc", "brier", "ece", "sensitivity", "specificity", "precision", "f1", "accuracy")
+BINS = 10
+
+
+def auroc(y: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve; ties count half. y: 0/1 (n,); score (n,). NaN where there is only one class."""
+    return _plain("auroc", y, score)
+
+
+def auprc(y: np.ndarray, score: np.ndarray) -> float:
+    """Average precision, without interpolation, as scikit-learn's. NaN where there is only one class."""
+    return _plain("auprc", y, score)
+
+
+def brier(y: np.ndarray, probability: np.ndarray) -> float:
+    """Mean squared difference of probability (n,) in [0, 1] and y. NaN without records."""
+    return _plain("brier", y, probability)
+
+
+def ece(y: np.ndarray, probability: np.ndarray) -> float:
+    """Expected calibration error over 10 bins of equal count (see `equal_count_bins`). NaN without records."""
+    return _plain("ece", y, probability)
+
+
+def _plain(name: str, y: np.ndarray, score: np.ndarray) -> float:
+    y, score = np.asarray(y, dtype=float), np.asarray(score, dtype=float)
+    return float(weighted_metrics(y, score, np.zeros_like(y), np.ones((1, len(y))))[name][0])
+
+
+def measure(
+    y: np.ndarray,
+    probability: np.ndarray,
+    decision: np.ndarray,
+    patients: np.ndarray,
+    *,
+    threshold: float | None = None,
+    is_probability: bool = True,
+    resamples: int = 1000,
+    random_state: int = 0,
+) -> dict:
+    """The figures of one target as they stand in metrics.json.
+
+    y            (n,), 0 or 1
+    probability  float (n,), in [0, 1]; any score that rises with the risk where `is_probability` is False, and then
+                 Brier score and calibration error are null
+    decision     (n,), 0 or 1
+    patients     (n,), whose record it is
+    threshold    only written down; NaN or None (an exclusive group) gives null
+    Returns {"n", "positives", "threshold", "confusion": {"tp", "fp", "tn", "fn"}} and each of METRICS as
+    {"value", "low", "high"}: 95 % percentile interval over patients; no interval for a single patient.
+    """
+    y, probability, decision = (np.asarray(values, dtype=float) for values in (y, probability, decision))
+    assert np.isfinite([y, probability, decision]).all()
+
+    def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return weighted_metrics(y, probability, decision, weights, is_probability=is_probability)
+
+    cells = {"tp": y * decision, "fp": (1 - y) * decision, "tn": (1 - y) * (1 - decision), "fn": y * (1 - decision)}
+    return {
+        "n": len(y),
+        "positives": int(y.sum()),
+        "threshold": None if threshold is None or np.isnan(threshold) else float(threshold),
+        "confusion": {name: int(records.sum()) for name, records in cells.items()},
+        **_with_intervals(figures, patients, resamples=resamples, random_state=random_state),
+    }
+
+
+def measure_group(
+    truth: Sequence[str],
+    decided: Sequence[str],
+    patients: np.ndarray,
+    *,
+    classes: Sequence[str],
+    resamples: int = 1000,
+    random_state: int = 0,
+) -> dict:
+    """The figures of one group of exclusive classes as they stand in metrics.json.
+
+    truth, decided  (n,), names out of `classes`; a class that the model never decides counts as wrong all the same
+    Returns {"n", "classes", "accuracy", "macro_f1", "confusion"}; confusion[i][j]: records of class i decided as j.
+    macro_f1 is the mean over the classes that occur in truth or decision, as scikit-learn's.
+    """
+    place = {name: i for i, name in enumerate(classes)}
+    size = len(classes)
+    cell = np.array([place[t] * size + place[d] for t, d in zip(truth, decided)], dtype=int)
+    in_cell = np.zeros((len(cell), size * size))
+    in_cell[np.arange(len(cell)), cell] = 1
+
+    def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
+        confusion = (weights @ in_cell).reshape(-1, size, size)
+        right = np.einsum("rii->ri", confusion)
+        f1 = _ratio(2 * right, confusion.sum(1) + confusion.sum(2))
+        occurs = ~np.isnan(f1)
+        return {
+            "accuracy": _ratio(right.sum(1), confusion.sum((1, 2))),
+            "macro_f1": _ratio(np.where(occurs, f1, 0).sum(1), occurs.sum(1)),
+        }
+
+    return {
+        "n": len(cell),
+        "classes": list(classes),
+        **_with_intervals(figures, patients, resamples=resamples, random_state=random_state),
+        "confusion": in_cell.sum(0).astype(int).reshape(size, size).tolist(),
+    }
+
+
+def _with_intervals(
+    figures: Callable[[np.ndarray], dict[str, np.ndarray]], patients: np.ndarray, *, resamples: int, random_state: int
+) -> dict[str, dict]:
+    """{"value", "low", "high"} of every figure that `figures(weights (r, n))` returns as (r,)."""
+    patients = np.asarray(patients)
+    values = figures(np.ones((1, len(patients))))
+    if len(np.unique(patients)) < 2:
+        resamples = 0
+    chunks = [figures(weights) for weights in patient_weights(patients, resamples=resamples, random_state=random_state)]
+    summary = {}
+    for name, (value,) in values.items():
+        samples = np.concatenate([chunk[name] for chunk in chunks]) if chunks else np.empty(0)
+        low, high = (None, None) if np.isnan(value) else interval(samples)
+        summary[name] = {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
+    return summary
+
+
+def weighted_metrics(
+    y: np.ndarray, score: np.ndarray, decision: np.ndarray, weights: np.ndarray, *, is_probability: bool = True
+) -> dict[str, np.ndarray]:
+    """Each of METRICS under r sets of weights.
+
+    y, score, decision  float (n,); weights  float (r, n), whole numbers >= 0: weight 2 is the record twice
+    Returns {name: float (r,)}, NaN where undefined.
+    """
+    tp, fp, fn, tn, squared = (
+        weights @ np.stack([y * decision, (1 - y) * decision, y * (1 - decision), (1 - y) * (1 - decision),
+                            (score - y) ** 2], axis=1)
+    ).T  # fmt: skip
+    n = weights.sum(1)
+    ranking = _ranking(y, score, weights)
+    undefined = np.full(len(weights), np.nan)
+    return {
+        "auroc": ranking["auroc"],
+        "auprc": ranking["auprc"],
+        "brier": _ratio(squared, n) if is_probability else undefined,
+        "ece": ranking["ece"] if is_probability else undefined,
+        "sensitivity": _ratio(tp, tp + fn),
+        "specificity": _ratio(tn, tn + fp),
+        "precision": _ratio(tp, tp + fp),
+        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+        "accuracy": _ratio(tp + tn, n),
+    }
+
+
+def _ranking(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """AUROC, average precision and calibration error from one sorting; records of equal score move together."""
+    if not len(y):
+        return dict.fromkeys(("auroc", "auprc", "ece"), np.full(len(weights), np.nan))
+    order = np.argsort(score, kind="stable")
+    score, weights = score[order], weights[:, order]
+    firsts = np.flatnonzero(np.r_[True, score[1:] != score[:-1]])
+    positive, total = weights * y[order], weights
+    if len(firsts) < len(score):
+        positive, total = (np.add.reduceat(values, firsts, axis=1) for values in (positive, total))
+    negative = total - positive
+    positives, negatives = positive.sum(1), negative.sum(1)
+
+    pairs_won = (positive * (np.cumsum(negative, 1) - negative / 2)).sum(1)
+    caught = positives[:, None] - np.cumsum(positive, 1) + positive  # positives at this score or above
+    flagged = (positives + negatives)[:, None] - np.cumsum(total, 1) + total
+    precision = caught / np.where(flagged > 0, flagged, 1)
+    both = (positives > 0) & (negatives > 0)
+
+    bins = equal_count_bins(total) + BINS * np.arange(len(total))[:, None]
+    gaps = np.bincount(bins.ravel(), (total * score[firsts] - positive).ravel(), minlength=BINS * len(total))
+    return {
+        "auroc": _ratio(pairs_won, positives * negatives),
+        "auprc": np.where(both, _ratio((positive * precision).sum(1), positives), np.nan),
+        "ece": _ratio(np.abs(gaps).reshape(-1, BINS).sum(1), positives + negatives),
+    }
+
+
+def equal_count_bins(counts: np.ndarray) -> np.ndarray:
+    """The bin (0 to 9) of each distinct probability, in rising order, when the bins shall hold equal counts.
+
+    counts   float (..., g), how many records have each distinct probability
+    Returns  int (..., g). Equal probabilities share a bin, the one of their middle rank: the order of the records
+             plays no part. Many ties can leave a bin empty.
+    """
+    middle = np.cumsum(counts, -1) - counts / 2
+    total = np.maximum(counts.sum(-1, keepdims=True), 1)
+    return np.minimum(BINS * middle // total, BINS - 1).astype(int)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, NaN where whole is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)

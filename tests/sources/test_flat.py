@@ -1,0 +1,89 @@
+"""A flat file: one row a record, one column per code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from multimodal.records import CohortError
+from multimodal.sources import Cohort
+
+HEADER = "record_id,patient_id,age_years,sex,split,heart_rate,temperature [degF],note,image,label.pneumonia\n"
+ROWS = 'A,P1,64,female,test,80,98.6,"clear, dry",a.png,1\nB,,,,,,,,,\n,P3,50,,,70,,,,0\nD,P4,,,,1,2,x,y,1,surplus\n'
+
+
+def test_columns_become_measurements_notes_images_and_labels(tmp_path):
+    (tmp_path / "ward.csv").write_text(HEADER + ROWS)
+    cohort = Cohort.open(tmp_path / "ward.csv")
+    batch = cohort.batch()
+
+    assert cohort.record_ids.tolist() == ["A", "B", "line:4", "D"]
+    assert cohort.patient_ids.tolist() == ["P1", "B", "P3", "D"]
+    assert cohort.splits.tolist() == ["test", "", "", ""]
+    np.testing.assert_array_equal(batch.age_years, [64, np.nan, 50, np.nan])
+    assert batch.measurements.drop(columns="hours").to_numpy().tolist() == [
+        [0, "heart_rate", "80", "", "ward.csv row 2 column heart_rate"],
+        [0, "temperature", "98.6", "degF", "ward.csv row 2 column temperature [degF]"],
+        [2, "heart_rate", "70", "", "ward.csv row 4 column heart_rate"],
+    ]
+    assert [(note.record, note.text, note.where) for note in batch.notes] == [(0, "clear, dry", "ward.csv row 2")]
+    assert [image.path for image in batch.images] == [tmp_path / "a.png"]
+    assert [(record, problem.code) for record, problem in batch.problems] == [(2, "BAD_VALUE"), (3, "BAD_VALUE")]
+    np.testing.assert_array_equal(cohort.labels(), [[1], [np.nan], [0], [np.nan]])
+    assert [str(problem) for problem in cohort.problems] == [
+        "PATIENT_ASSUMED: ward.csv: 2 records have no patient_id: the record_id is taken"
+    ]
+
+
+def test_the_same_table_as_parquet_gives_the_same_records(tmp_path):
+    frame = pd.DataFrame({"record_id": ["A", "B"], "patient_id": ["P", "Q"], "8867-4": [80, 81], "note": ["x", None]})
+    frame.to_parquet(tmp_path / "ward.parquet")
+    frame.to_csv(tmp_path / "ward.csv", index=False)
+    parquet, text = (Cohort.open(tmp_path / name).batch() for name in ("ward.parquet", "ward.csv"))
+
+    pd.testing.assert_frame_equal(
+        parquet.measurements.drop(columns="where"), text.measurements.drop(columns="where"), check_dtype=False
+    )
+    assert parquet.measurements["code"].tolist() == ["8867-4", "8867-4"]  # LOINC: vitals resolves it
+    assert [note.text for note in parquet.notes] == ["x"]
+
+
+def test_a_toml_file_beside_names_targets_attributes_and_what_to_ignore(tmp_path):
+    (tmp_path / "ward.csv").write_text("record_id,patient_id,ward,bed,grip,label.frail\nA,P,3,1,20,1\n")
+    (tmp_path / "ward.toml").write_text(
+        'schema = 1\nname = "Ward 3"\nattributes = ["ward"]\nignore = ["bed"]\n'
+        '[targets.frail]\nkind = "risk"\n[measurements.grip]\nunit = "kg"\n'
+    )
+    cohort = Cohort.open(tmp_path / "ward.csv")
+
+    assert (cohort.name, cohort.targets["frail"].kind, cohort.attribute("ward")[0]) == ("Ward 3", "risk", "3")
+    assert cohort.batch().measurements["code"].tolist() == ["grip"]
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("record_id,hart_rate,label.x", "UNKNOWN_COLUMN: ward.csv: 'hart_rate'; did you mean 'heart_rate'?"),
+        ("recordid,heart_rate", "UNKNOWN_COLUMN: ward.csv: 'recordid'; did you mean 'record_id'?"),
+        ("heart_rate,note", "COHORT_FORM: ward.csv lacks the column record_id."),
+        ("record_id,note,note", "COHORT_FORM: ward.csv: column 'note' stands twice."),
+    ],
+)
+def test_columns_that_mean_nothing_are_refused(tmp_path, header, message):
+    (tmp_path / "ward.csv").write_text(header + "\n")
+    with pytest.raises(CohortError) as error:
+        Cohort.open(tmp_path / "ward.csv")
+
+    assert str(error.value).startswith(message)
+
+
+def test_extra_columns_may_be_ignored_and_an_empty_file_is_no_records(tmp_path):
+    (tmp_path / "ward.tsv").write_text("record_id\tphone\nA\t555\n")
+    (tmp_path / "none.csv").touch()
+    (tmp_path / "ward.xlsx").touch()
+
+    assert len(Cohort.open(tmp_path / "ward.tsv", ignore=["phone"])) == 1
+    assert len(Cohort.open(tmp_path / "none.csv").batch()) == 0
+    with pytest.raises(CohortError, match=r"COHORT_FORM: 'ward.xlsx' is none of a folder, .jsonl, .csv"):
+        Cohort.open(tmp_path / "ward.xlsx")

@@ -1,0 +1,206 @@
+"""The figures: against scikit-learn, against hand-worked tables, and against resampling by hand."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import sklearn.metrics as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from multimodal.trust.bootstrap import interval, patient_weights
+from multimodal.trust.metrics import (
+    METRICS,
+    auprc,
+    auroc,
+    brier,
+    ece,
+    measure,
+    measure_group,
+    weighted_metrics,
+)
+
+# Few distinct probabilities, so that ties are common.
+tied = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=2, max_size=60)
+
+
+def arrays(pairs) -> tuple[np.ndarray, np.ndarray]:
+    y, eighths = np.array(pairs, dtype=float).T
+    return y, eighths / 8
+
+
+@given(tied.filter(lambda pairs: len({y for y, _ in pairs}) == 2))
+def test_the_ranking_figures_are_those_of_scikit_learn(pairs):
+    y, p = arrays(pairs)
+
+    assert auroc(y, p) == pytest.approx(reference.roc_auc_score(y, p))
+    assert auprc(y, p) == pytest.approx(reference.average_precision_score(y, p))
+    assert brier(y, p) == pytest.approx(reference.brier_score_loss(y, p))
+
+
+@given(tied)
+def test_the_figures_of_the_decision_are_those_of_scikit_learn(pairs):
+    y, p = arrays(pairs)
+    decision = (p >= 0.5).astype(float)
+
+    m = measure(y, p, decision, np.arange(len(y)), threshold=0.5, resamples=0)
+
+    tn, fp, fn, tp = reference.confusion_matrix(y, decision, labels=[0, 1]).ravel()
+    assert m["confusion"] == {"tp": tp, "fp": fp, "tn": tn, "fn": fn}
+    expected = {
+        "sensitivity": reference.recall_score(y, decision, zero_division=np.nan),
+        "specificity": reference.recall_score(y, decision, pos_label=0, zero_division=np.nan),
+        "precision": reference.precision_score(y, decision, zero_division=np.nan),
+        "f1": reference.f1_score(y, decision, zero_division=np.nan),
+        "accuracy": reference.accuracy_score(y, decision),
+    }
+    for name, value in expected.items():
+        assert m[name]["value"] == (None if np.isnan(value) else pytest.approx(value)), name
+
+
+def test_the_calibration_error_is_that_of_a_table_worked_by_hand():
+    """20 records, two a bin; only the lowest and the highest bin miss: |0.05 - 0.5| and |0.95 - 0.5|, each a tenth."""
+    p = np.repeat([0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95], 2) + np.tile([-0.001, 0.001], 10)
+    y = np.tile([0.0, 1.0], 10)
+
+    expected = np.mean(np.abs(np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95]) - 0.5))
+    assert ece(y, p) == pytest.approx(expected)
+
+
+def test_without_ties_the_calibration_error_is_that_of_equal_slices():
+    random = np.random.default_rng(0)
+    p = random.random(200)
+    y = (random.random(200) < p**2).astype(float)
+
+    slices = np.array_split(np.argsort(p), 10)
+    assert ece(y, p) == pytest.approx(sum(abs(p[rows].mean() - y[rows].mean()) * len(rows) for rows in slices) / 200)
+
+
+@given(tied, st.randoms(use_true_random=False))
+def test_the_order_of_the_records_plays_no_part(pairs, random):
+    y, p = arrays(pairs)
+    shuffled = list(pairs)
+    random.shuffle(shuffled)
+
+    again = arrays(shuffled)
+
+    for figure in (auroc, auprc, brier, ece):
+        assert_allclose(figure(*again), figure(y, p), rtol=1e-12)
+
+
+@settings(deadline=None)
+@given(tied, st.integers(0, 2**31))
+def test_weight_2_is_the_record_twice(pairs, seed):
+    y, p = arrays(pairs)
+    decision = (p >= 0.5).astype(float)
+    weights = np.random.default_rng(seed).integers(0, 4, size=(5, len(y))).astype(float)
+    weights[:, 0] += 1
+
+    weighted = weighted_metrics(y, p, decision, weights)
+
+    for r, times in enumerate(weights.astype(int)):
+        copied = weighted_metrics(*(np.repeat(a, times) for a in (y, p, decision)), np.ones((1, times.sum())))
+        for name in METRICS:
+            assert_allclose(weighted[name][r], copied[name][0], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_an_interval_is_that_of_patients_resampled_by_hand():
+    """The same drawn patients, their records copied and scored by scikit-learn."""
+    random = np.random.default_rng(3)
+    patients = np.sort(random.integers(0, 40, size=90))
+    y = (random.random(90) < 0.4).astype(float)
+    p = np.clip(y * 0.2 + random.random(90), 0, 1)
+
+    m = measure(y, p, (p > 0.6).astype(float), patients, threshold=0.6, resamples=200, random_state=5)
+
+    ids = np.unique(patients)
+    drawn = np.random.default_rng(5).integers(len(ids), size=(200, len(ids)))
+    samples = []
+    for draw in drawn:
+        rows = np.concatenate([np.flatnonzero(patients == ids[i]) for i in draw])
+        samples.append(reference.roc_auc_score(y[rows], p[rows]))
+    assert_allclose([m["auroc"]["low"], m["auroc"]["high"]], np.percentile(samples, [2.5, 97.5]), rtol=1e-9)
+
+
+def test_all_records_of_a_patient_are_drawn_together():
+    patients = np.array(["b", "a", "b", "c"])
+
+    (weights,) = patient_weights(patients, resamples=50, random_state=1)
+
+    assert weights.shape == (50, 4)
+    assert (weights[:, 0] == weights[:, 2]).all()
+    assert (weights[:, [0, 1, 3]].sum(1) == 3).all()
+
+
+def test_the_resamples_do_not_depend_on_the_chunks():
+    patients = np.arange(30)
+    whole = np.concatenate(list(patient_weights(patients, resamples=20)))
+
+    chunks = list(patient_weights(patients, resamples=20, chunk=90))
+
+    assert [len(chunk) for chunk in chunks] == [3] * 6 + [2]
+    assert (np.concatenate(chunks) == whole).all()
+
+
+def test_an_interval_needs_half_of_the_resamples():
+    assert interval(np.array([1.0, np.nan, np.nan])) == (None, None)
+    assert interval(np.empty(0)) == (None, None)
+    assert interval(np.array([1.0, 1.0, np.nan])) == (1.0, 1.0)
+
+
+def test_one_class_has_no_auroc_but_the_rest():
+    m = measure([0, 0, 0], [0.1, 0.2, 0.3], [0, 0, 1], ["a", "b", "c"], threshold=0.25, resamples=50)
+
+    assert m["auroc"] == m["auprc"] == m["sensitivity"] == {"value": None, "low": None, "high": None}
+    assert m["brier"]["value"] == pytest.approx((0.01 + 0.04 + 0.09) / 3)
+    assert m["specificity"]["value"] == pytest.approx(2 / 3)
+    assert m["precision"]["value"] == 0
+
+
+def test_a_score_that_is_no_probability_has_no_calibration():
+    m = measure([0, 1, 1], [2, 7, 5], [0, 1, 1], ["a", "b", "c"], threshold=5, is_probability=False, resamples=50)
+
+    assert m["brier"]["value"] is None
+    assert m["ece"]["value"] is None
+    assert m["auroc"]["value"] == 1
+    assert m["threshold"] == 5
+
+
+def test_no_records_give_nulls_and_no_error():
+    m = measure([], [], [], [], threshold=float("nan"))
+
+    assert (m["n"], m["positives"], m["threshold"]) == (0, 0, None)
+    assert all(m[name] == {"value": None, "low": None, "high": None} for name in METRICS)
+
+
+def test_a_single_patient_has_no_interval():
+    m = measure([0, 1], [0.1, 0.9], [0, 1], ["a", "a"], threshold=0.5)
+
+    assert m["auroc"] == {"value": 1.0, "low": None, "high": None}
+
+
+def test_a_group_counts_every_class_also_one_that_is_never_decided():
+    truth = ["cold", "cold", "flu", "flu", "rare", "cold"]
+    decided = ["cold", "flu", "flu", "flu", "cold", "cold"]
+
+    m = measure_group(truth, decided, np.arange(6), classes=["cold", "flu", "unseen", "rare"], resamples=100)
+
+    assert m["n"] == 6
+    assert m["confusion"] == [[2, 1, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]]
+    assert m["accuracy"]["value"] == pytest.approx(4 / 6)
+    assert m["macro_f1"]["value"] == pytest.approx(reference.f1_score(truth, decided, average="macro"))
+    assert 0 <= m["accuracy"]["low"] < m["accuracy"]["value"] < m["accuracy"]["high"] <= 1
+
+
+def test_a_thousand_resamples_of_four_thousand_records_take_seconds():
+    random = np.random.default_rng(0)
+    y, p = (random.random(4000) < 0.3).astype(float), random.random(4000)
+    start = time.process_time()
+
+    m = measure(y, p, (p > 0.5).astype(float), np.arange(4000), threshold=0.5)
+
+    assert time.process_time() - start < 10  # about 0.6 s where it was written; room for a loaded machine
+    assert m["auroc"]["low"] < 0.5 < m["auroc"]["high"]
