@@ -15,10 +15,12 @@ from torch import nn
 from ..learning.devices import autocast, pick_device, seeded, training_precision
 from ..learning.loop import Schedule, masked_bce, train
 from ..learning.weights import load_weights, save_weights
-from ..records import Evidence
+from ..records import Evidence, Problem
 from .augment import Augmentation, augment
 from .backbones import BACKBONES
 from .inputs import ImageInputs
+
+_TRAINED_ON = "the model was trained on"
 
 
 class Network(nn.Module):
@@ -93,6 +95,7 @@ class CNN:
         record share a weight of 1."""
         del groups  # nothing is chosen inside: no inner split
         self.targets_ = tuple(targets)
+        self.kinds_ = tuple(sorted(set(inputs.kind) - {""}))
         device = pick_device(self.device)
         pictures = torch.from_numpy(inputs.pixels)
         labels = torch.from_numpy(y[inputs.record]).float()
@@ -121,6 +124,7 @@ class CNN:
         return self
 
     def encode(self, inputs: ImageInputs, *, precision: str = "fp32", batch_size: int = 64) -> Evidence:
+        inputs, problems = self._of_known_kinds(inputs)
         device = pick_device(self.device)
         network = self.network_.to(device)
         n, k = len(inputs), len(inputs.pixels)
@@ -135,14 +139,27 @@ class CNN:
         return Evidence(
             mean_by_record(logits, inputs.record, n),
             inputs.present,
+            problems,
             embedding=mean_by_record(features, inputs.record, n),
         )
+
+    def _of_known_kinds(self, inputs: ImageInputs) -> tuple[ImageInputs, list[tuple[int, Problem]]]:
+        """Without the pictures that are known to be of a kind that no training picture was of."""
+        known = {"", *self.kinds_}
+        kept = np.array([kind in known or not self.kinds_ for kind in inputs.kind], dtype=bool)
+        seen = " or ".join(sorted(self.kinds_))
+        problems = [
+            (int(inputs.record[i]), Problem("WRONG_KIND", "image", f"the picture is a {kind}; {_TRAINED_ON} {seen}"))
+            for i, kind in enumerate(inputs.kind)
+            if not kept[i]
+        ]
+        return inputs.without(~kept), problems
 
     def save(self, folder: Path) -> None:
         options = {"backbone": self.backbone, "dropout": self.dropout, "batch_size": self.batch_size}
         options |= {"epochs": self.epochs, "min_steps": self.min_steps, "max_steps": self.max_steps}
         options |= {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
-        state = {"targets": self.targets_, "options": options, "augmentation": asdict(self.augmentation)}
+        state = {"targets": self.targets_, "kinds": self.kinds_, "options": options, "augmentation": asdict(self.augmentation)}
         (folder / "cnn.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
         save_weights(self.network_, folder / "cnn.safetensors")
 
@@ -150,7 +167,7 @@ class CNN:
     def load(cls, folder: Path, *, device: str) -> CNN:
         state = json.loads((folder / "cnn.json").read_text(encoding="utf-8"))
         model = cls(**state["options"], augmentation=Augmentation(**state["augmentation"]), device=device)
-        model.targets_ = tuple(state["targets"])
+        model.targets_, model.kinds_ = tuple(state["targets"]), tuple(state["kinds"])
         network = Network(BACKBONES[model.backbone](None), len(model.targets_), model.dropout)
         model.network_ = load_weights(network, folder / "cnn.safetensors").to(memory_format=torch.channels_last)
         return model

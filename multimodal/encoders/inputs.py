@@ -52,6 +52,17 @@ class ImageInputs:
             n=len(rows),
         )
 
+    def without(self, dropped: np.ndarray) -> ImageInputs:
+        """Without the pictures where `dropped`, bool (k,); the records stay."""
+        kept = np.flatnonzero(~dropped)
+        return replace(
+            self,
+            record=self.record[kept],
+            pixels=self.pixels[kept],
+            kind=[self.kind[i] for i in kept],
+            digest=[self.digest[i] for i in kept],
+        )
+
     def fingerprints(self) -> list[tuple[int, str]]:
         return list(zip(self.record.tolist(), self.digest, strict=True))
 

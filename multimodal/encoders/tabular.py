@@ -7,6 +7,7 @@ column, its normal score, the square of it (risk is U-shaped: too low is as bad 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ class Tabular:
 
     def _fitted(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
         if not self.linear:
-            model = self.build(random_state).fit(x, y)
+            model = self.build(random_state).fit(no_empty_column(x), y)
         else:
             best = min(INVERSE_PENALTIES, key=lambda c: _inner_loss(c, x, y, groups, random_state))
             model = self.build(random_state, best).fit(x, y)
@@ -110,7 +111,8 @@ class Tabular:
         """The columns as the model wants them: as they are for trees; score, square and missing for linear models."""
         if self.scores_ is None:
             return x
-        missing = np.isnan(x)
+        # A column that was empty in training has no scores: what stands there now is not read.
+        missing = np.isnan(x) | np.isnan(self.scores_.quantiles_).all(axis=0)
         scores = np.where(missing, 0.0, self.scores_.transform(x)).clip(-3, 3)
         return np.hstack([scores, np.where(missing, 0.0, scores**2 - 1), missing])
 
@@ -156,6 +158,11 @@ class LinearSVM(Tabular):
     linear = True
 
 
+def no_empty_column(x: np.ndarray) -> np.ndarray:
+    """`x` with 0 in the columns that hold nothing but NaN: histogram boosting cannot bin them, and no tree splits them."""
+    return np.where(np.isnan(x).all(axis=0), 0.0, x)
+
+
 def _log_odds(model: Any, x: np.ndarray) -> np.ndarray:
     """float (n,). A forest's share of votes is held off 0 and 1 by half a vote."""
     if hasattr(model, "decision_function"):
@@ -167,8 +174,10 @@ def _log_odds(model: Any, x: np.ndarray) -> np.ndarray:
 
 
 def _normal_scores(x: np.ndarray, random_state: int) -> QuantileTransformer:
-    quantiles = min(100, len(x))
-    return QuantileTransformer(n_quantiles=quantiles, output_distribution="normal", random_state=random_state).fit(x)
+    scores = QuantileTransformer(n_quantiles=min(100, len(x)), output_distribution="normal", random_state=random_state)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        return scores.fit(x)
 
 
 def _inner_loss(inverse_penalty: float, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> float:

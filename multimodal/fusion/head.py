@@ -24,6 +24,7 @@ from .subsets import all_sets
 VARIANTS = ("sum", "additive", "gated")
 SHRINKAGE_SLOPE = 10.0
 SHRINKAGE_SHIFT = 20.0
+SHRINKAGE_GATE = 5.0
 GATE_HIDDEN = 16
 GATE_STEPS = 150
 
@@ -133,7 +134,7 @@ def _fit_gate(
     random_state: int,
     device: str,
 ) -> dict[str, np.ndarray]:
-    """A gated layer on top of the additive logits, its output and weights drawn to 0."""
+    """A gated layer on top of the additive logits, its weights drawn to 0."""
     place = pick_device(device)
     inputs = torch.from_numpy(_gate_inputs(shown, masks)).to(place)
     below = torch.from_numpy(additive).float().to(place)
@@ -149,12 +150,13 @@ def _fit_gate(
         ).to(place)
         nn.init.zeros_(layers["says"].weight)
         nn.init.zeros_(layers["says"].bias)
-        optimizer = torch.optim.AdamW(layers.parameters(), lr=0.01, weight_decay=0.1)
+        optimizer = torch.optim.Adam(layers.parameters(), lr=0.01)
         for _ in range(GATE_STEPS):
             hidden = torch.tanh(layers["inner"](inputs))
             extra = torch.sigmoid(layers["opens"](hidden)) * layers["says"](hidden)
             loss = nn.functional.binary_cross_entropy_with_logits(below + extra, labels, of_each, reduction="sum")
-            loss = (loss + 0.05 * (of_each * extra**2).sum()) / of_each.sum().clamp(min=1e-6)
+            weights = sum((parameter**2).sum() for parameter in layers.parameters())
+            loss = (loss + SHRINKAGE_GATE / 2 * weights) / of_each.sum().clamp(min=1e-6)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

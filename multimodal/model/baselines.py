@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from ..encoders.sklearn_files import load_sklearn, save_sklearn
+from ..encoders.tabular import no_empty_column
 from ..fusion.subsets import all_sets, set_index
 from ..vitals import FeaturePlan, news2, plan
 
@@ -144,7 +145,7 @@ def fit_baselines(
             known = ~np.isnan(y[rows, t])
             if _both(y[rows[known], t]):
                 model = HistGradientBoostingClassifier(early_stopping=False, random_state=random_state)
-                boosting[target] = model.fit(x[known], y[rows[known], t])
+                boosting[target] = model.fit(no_empty_column(x[known]), y[rows[known], t])
     return Baselines(tuple(targets), _fit_per_set(targets, z, present, y), words, boosting, columns)
 
 

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ..records import UsageError, did_you_mean
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+One = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+"""A single name stands for a list of one; an empty list switches a modality off."""
 
 
 class Section(BaseModel):
@@ -21,13 +23,13 @@ class Section(BaseModel):
 
 
 class ImageOptions(Section):
-    encoders: tuple[Literal["cnn"], ...] = ("cnn",)
+    encoders: Annotated[tuple[Literal["cnn"], ...], One] = ("cnn",)
     size: Annotated[int, Field(ge=32, le=1024)] = 128
     backbone: Literal["compact", "resnet18", "resnet50", "densenet121", "efficientnet_b0"] = "compact"
     weights: str | None = None
     epochs: Count = 25
     min_steps: Annotated[int, Field(ge=0)] = 300
-    max_steps: Count = 4000
+    max_steps: Count = 1500
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: Positive = 3e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
@@ -41,23 +43,28 @@ class ImageOptions(Section):
 
 
 class NotesOptions(Section):
-    encoders: tuple[Literal["words", "bert"], ...] = ("words", "bert")
+    encoders: Annotated[tuple[Literal["words", "bert"], ...], One] = ("words", "bert")
     checkpoint: str | None = None
     layers: Count = 2
     width: Annotated[int, Field(ge=64, multiple_of=64)] = 128
     vocabulary: Annotated[int, Field(ge=100)] = 6000
     length: Annotated[int, Field(ge=32, le=512)] = 96
     epochs: Count = 10
-    min_steps: Annotated[int, Field(ge=0)] = 300
-    max_steps: Count = 2000
+    min_steps: Annotated[int, Field(ge=0)] = 600
+    max_steps: Count = 1500
     batch_size: Count = 16
     learning_rate: Positive = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    dropout: Share = 0.1
+    dropout: Share = 0.0
 
 
 class VitalsOptions(Section):
-    encoders: tuple[Literal["forest", "logistic", "svm", "boosting"], ...] = ("forest", "logistic", "svm", "boosting")
+    encoders: Annotated[tuple[Literal["forest", "logistic", "svm", "boosting"], ...], One] = (
+        "forest",
+        "logistic",
+        "svm",
+        "boosting",
+    )
     convert_suspect: bool = False
 
 

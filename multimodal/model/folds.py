@@ -9,6 +9,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
+from ..records import CohortError
+
 
 def join_groups(patient_ids: Sequence[str], fingerprints: Iterable[Sequence[tuple[int, str]]]) -> np.ndarray:
     """int (n,): records of one patient share a group, and so do records that hold the same note or image file.
@@ -29,8 +31,11 @@ def join_groups(patient_ids: Sequence[str], fingerprints: Iterable[Sequence[tupl
 def make_folds(y: np.ndarray, groups: np.ndarray, folds: int, *, random_state: int) -> np.ndarray:
     """int (n,): the fold of each record; no group is split; stratified by the rarest target that is known positive.
 
-    y: float (n, T), NaN unknown.
+    y: float (n, T), NaN unknown. Raises CohortError if there are fewer groups than folds.
     """
+    if len(np.unique(groups)) < folds:
+        message = f"its records are of {len(np.unique(groups))} unrelated patients, fewer than the {folds} folds."
+        raise CohortError("COHORT_FORM", message)
     rarest_first = np.argsort(np.nansum(y, axis=0), kind="stable")
     stratum = np.zeros(len(y), dtype=np.int64)
     for t in rarest_first[::-1]:

@@ -25,7 +25,7 @@ def write_cohort(folder: str | Path, tables: CohortTables, *, overwrite: bool = 
     cannot be written.
     """
     folder = Path(folder)
-    _refuse_existing(folder, overwrite)
+    refuse_existing(folder, overwrite)
     beside = folder.absolute().parent / f".{folder.absolute().name}.{os.getpid()}"
     partial, replaced = beside.with_name(beside.name + ".partial"), beside.with_name(beside.name + ".replaced")
     try:
@@ -63,7 +63,9 @@ def new_cohort(folder: str | Path) -> None:
     write_cohort(folder, CohortTables("my-cohort", "Say where the data are from", {"pneumonia": target}, tables))
 
 
-def _refuse_existing(folder: Path, overwrite: bool) -> None:
+def refuse_existing(folder: str | Path, overwrite: bool) -> None:
+    """Raise UsageError unless `folder` may be written: absent, or with `overwrite` a cohort or an empty folder."""
+    folder = Path(folder)
     if not os.path.lexists(folder):
         return
     if not overwrite:

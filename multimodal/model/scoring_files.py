@@ -1,0 +1,249 @@
+"""Batch scoring to a file: streamed, in order, whole or absent, and resumed after a kill to the same bytes.
+
+While it runs, each batch is a shard in `OUT.partial/`, written under another name and then renamed; run.json there says
+what is being run. At the end the shards are joined beside OUT, which is then put in place in one step.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..records import Predictions, UsageError, did_you_mean, shown
+from ..records.formulas import neutralised
+from ..sources import Cohort
+from .clinical_model import ClinicalModel, joined
+
+RUN = "run.json"
+WRITING = ".writing"
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """records in OUT; unanswered: those of them without an answer because of their input; resumed: records that an
+    earlier run had scored."""
+
+    records: int
+    unanswered: int
+    resumed: int
+
+
+class Format(NamedTuple):
+    """write(predictions, path) a shard; join(shards, path, no predictions) the whole;
+    answers(path): (model_id, reason of abstaining or None) of each record."""
+
+    write: Callable[[Predictions, Path], None]
+    join: Callable[[Sequence[Path], Path, Predictions], None]
+    answers: Callable[[Path], Iterator[tuple[str, str | None]]]
+
+
+def score_to_file(
+    model: ClinicalModel,
+    cohort: Cohort,
+    out: str | Path,
+    *,
+    batch_size: int = 256,
+    precision: str = "fp32",
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ScoredFile:
+    """One answer per record, in order, into `out` (.parquet, .jsonl or .csv); one batch is in memory at a time.
+
+    progress(records scored, records in all). Raises UsageError as `check_out`, and where `resume` finds another run.
+    """
+    out = Path(out)
+    check_out(out, resume=resume, overwrite=overwrite)
+    fmt, partial = FORMATS[out.suffix.lower()], partial_of(out)
+    if resume and out.exists() and not partial.exists():
+        return _finished(model, cohort, out)
+    if not resume and partial.exists():
+        shutil.rmtree(partial)
+    run = {
+        "model_id": model.model_id,
+        "cohort": cohort.fingerprint(),
+        "records": len(cohort),
+        "batch_size": batch_size,
+        "precision": precision,
+        "format": out.suffix.lower(),
+        "version": version("multimodal-clinical"),
+    }
+    _start(partial, run)
+    shards = [partial / f"{i:05d}{run['format']}" for i in range(-(-len(cohort) // batch_size))]
+    ready = next((i for i, shard in enumerate(shards) if not shard.exists()), len(shards))
+    resumed = done = min(ready * batch_size, len(cohort))
+    progress(done, len(cohort))
+    for shard, batch in zip(shards[ready:], cohort.batches(batch_size, start=ready * batch_size)):
+        with put_in_place(shard) as writing:
+            fmt.write(model.predict_batch(batch, precision=precision), writing)
+        done += len(batch)
+        progress(done, len(cohort))
+    with put_in_place(out) as writing:
+        fmt.join(shards, writing, joined([], model))
+    shutil.rmtree(partial)
+    return ScoredFile(len(cohort), _unanswered(out), resumed)
+
+
+def partial_of(out: Path) -> Path:
+    """The folder of a run that is under way."""
+    return out.with_name(out.name + ".partial")
+
+
+def check_out(out: str | Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    """Raises UsageError unless `out` has a known format and may be written: neither it nor the folder of an unfinished
+    run is there, or `resume` or `overwrite` says what to do with them."""
+    out = Path(out)
+    partial = partial_of(out)
+    if out.suffix.lower() not in FORMATS:
+        near = did_you_mean(out.suffix, FORMATS) if out.suffix else ""
+        raise UsageError(f"{shown(out.name)} must end in one of {', '.join(FORMATS)}{near}")
+    if resume and overwrite:
+        raise UsageError("give either --resume or --overwrite")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder: give the name of a file")
+    if out.exists() and not (resume or overwrite):
+        raise UsageError(f"{out} exists: choose another name, or give --overwrite")
+    if not os.path.lexists(partial):
+        return
+    ours = partial.is_dir() and not partial.is_symlink()
+    ours = ours and all(item.suffix in (*FORMATS, ".json", WRITING) for item in partial.iterdir())
+    if not ours:
+        raise UsageError(f"{partial} is in the way, and no unfinished run of ours")
+    if not (resume or overwrite):
+        raise UsageError(f"{partial} holds an unfinished run: --resume goes on with it, --overwrite starts afresh")
+
+
+def _start(partial: Path, run: dict) -> None:
+    """Open the folder of the run, or raise UsageError if the one that is there is another run."""
+    partial.mkdir(parents=True, exist_ok=True)
+    path = partial / RUN
+    if not path.exists():
+        with put_in_place(path) as writing:
+            writing.write_text(json.dumps(run, indent=1), encoding="utf-8")
+        return
+    try:
+        before = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise UsageError(f"{path} is damaged: --overwrite starts afresh") from None
+    differs = [
+        f"{key} was {shown(before.get(key))}, is {shown(run[key])}" for key in run if before.get(key) != run[key]
+    ]
+    if differs:
+        raise UsageError(f"{partial} is another run: {'; '.join(differs)}. --overwrite starts afresh")
+
+
+def _finished(model: ClinicalModel, cohort: Cohort, out: Path) -> ScoredFile:
+    """What a finished run left, for a second `--resume`. Raises UsageError if it answers something else."""
+    models = [model_id for model_id, _ in FORMATS[out.suffix.lower()].answers(out)]
+    if len(models) != len(cohort) or set(models) - {model.model_id}:
+        raise UsageError(f"{out} holds the answers of another run: --overwrite replaces it")
+    return ScoredFile(len(cohort), _unanswered(out), len(cohort))
+
+
+def _unanswered(out: Path) -> int:
+    return sum(reason == "NO_INPUT" for _, reason in FORMATS[out.suffix.lower()].answers(out))
+
+
+@contextmanager
+def put_in_place(path: Path) -> Iterator[Path]:
+    """A name to write to, renamed to `path` once it is whole and on disk."""
+    writing = path.with_name(path.name + WRITING)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield writing
+        with writing.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(writing, path)
+    finally:
+        writing.unlink(missing_ok=True)
+
+
+def _write_jsonl(predictions: Predictions, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(prediction.model_dump_json() + "\n" for prediction in predictions)
+
+
+def _join_jsonl(shards: Sequence[Path], path: Path, empty: Predictions) -> None:
+    del empty
+    with path.open("wb") as whole:
+        _append(shards, whole)
+
+
+def _jsonl_answers(path: Path) -> Iterator[tuple[str, str | None]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            found = json.loads(line)
+            yield found["model_id"], found["abstained"]
+
+
+def _write_csv(predictions: Predictions, path: Path) -> None:
+    frame = predictions.to_frame()
+    safe = pd.DataFrame({name: neutralised(frame[name]) for name in frame}, index=frame.index)
+    safe.to_csv(path, index=False, header=False, encoding="utf-8", lineterminator="\n")
+
+
+def _join_csv(shards: Sequence[Path], path: Path, empty: Predictions) -> None:
+    with path.open("wb") as whole:
+        whole.write(empty.to_frame().to_csv(index=False, lineterminator="\n").encode())
+        _append(shards, whole)
+
+
+def _csv_answers(path: Path) -> Iterator[tuple[str, str | None]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            yield row["model_id"], row["abstained"] or None
+
+
+def _append(shards: Sequence[Path], whole) -> None:
+    for shard in shards:
+        with shard.open("rb") as part:
+            shutil.copyfileobj(part, whole)
+
+
+def _write_parquet(predictions: Predictions, path: Path) -> None:
+    pq.write_table(_table(predictions), path)
+
+
+def _join_parquet(shards: Sequence[Path], path: Path, empty: Predictions) -> None:
+    """One row group a shard."""
+    with pq.ParquetWriter(path, _table(empty).schema) as writer:
+        for shard in shards:
+            writer.write_table(pq.read_table(shard))
+
+
+def _parquet_answers(path: Path) -> Iterator[tuple[str, str | None]]:
+    with pq.ParquetFile(path) as file:
+        for part in file.iter_batches(columns=["model_id", "abstained"]):
+            yield from zip(part["model_id"].to_pylist(), part["abstained"].to_pylist())
+
+
+def _table(predictions: Predictions) -> pa.Table:
+    """The columns with types that do not depend on what is in them; NaN is null."""
+    frame = predictions.to_frame()
+    schema = pa.schema([(name, _type(str(name))) for name in frame])
+    return pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
+
+
+def _type(column: str) -> pa.DataType:
+    if "." not in column:
+        return pa.string()
+    return pa.int8() if column.endswith(".decision") else pa.float64()
+
+
+FORMATS = {
+    ".parquet": Format(_write_parquet, _join_parquet, _parquet_answers),
+    ".jsonl": Format(_write_jsonl, _join_jsonl, _jsonl_answers),
+    ".csv": Format(_write_csv, _join_csv, _csv_answers),
+}

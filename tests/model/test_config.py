@@ -1,0 +1,44 @@
+"""The options."""
+
+import pytest
+
+from multimodal.model import Config, as_toml, read_config
+from multimodal.records import UsageError
+
+
+def test_file_then_assignments(tmp_path):
+    (tmp_path / "c.toml").write_text('[image]\nsize = 96\n[notes]\nencoders = ["words"]\n')
+    config = read_config(tmp_path / "c.toml", ["image.backbone=resnet18", "train.seed = 3", "image.size=64"])
+
+    assert (config.image.size, config.image.backbone, config.train.seed) == (64, "resnet18", 3)
+    assert config.notes.encoders == ("words",)
+    assert config.vitals == Config().vitals
+
+
+def test_lists_none_and_booleans():
+    config = read_config(None, ["vitals.encoders=forest,svm", "image.weights=none", "image.flip=true"])
+
+    assert (config.vitals.encoders, config.image.weights, config.image.flip) == (("forest", "svm"), None, True)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("image.sise=96", "image.sise: there is no such option; did you mean 'size'?"),
+        ("imag.size=96", "imag: there is no such option; did you mean 'image'?"),
+        ("image.size=8", "image.size: input should be greater than or equal to 32"),
+        ("size=96", "--set 'size=96': write it as section.key=value, for example image.size=96"),
+    ],
+)
+def test_what_is_wrong_is_named(assignment, message):
+    with pytest.raises(UsageError) as caught:
+        read_config(None, [assignment])
+
+    assert str(caught.value) == message
+
+
+def test_what_is_printed_can_be_read_again(tmp_path):
+    config = read_config(None, ["image.rotation=3.5", "notes.encoders=words"])
+    (tmp_path / "c.toml").write_text(as_toml(config))
+
+    assert read_config(tmp_path / "c.toml") == config
