@@ -19,3 +19,15 @@ def shared() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> tuple[Path, Path]:
+    """(model folder, cohort folder): the demonstration made small, 120 synthetic patients, 30 of them held out."""
+    # Not at the top: tests of the light rooms need no torch.
+    from multimodal.demo import make_demo
+
+    options = ("image.size=64", "image.min_steps=20", "image.epochs=1")
+    options += ('notes.encoders=["words"]', 'vitals.encoders=["logistic"]')
+    made = make_demo(tmp_path_factory.mktemp("tiny") / "demo", version="test", patients=120, options=options)
+    return made.model, made.cohort

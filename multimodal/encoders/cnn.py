@@ -159,7 +159,8 @@ class CNN:
         options = {"backbone": self.backbone, "dropout": self.dropout, "batch_size": self.batch_size}
         options |= {"epochs": self.epochs, "min_steps": self.min_steps, "max_steps": self.max_steps}
         options |= {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
-        state = {"targets": self.targets_, "kinds": self.kinds_, "options": options, "augmentation": asdict(self.augmentation)}
+        state = {"targets": self.targets_, "kinds": self.kinds_, "options": options}
+        state["augmentation"] = asdict(self.augmentation)
         (folder / "cnn.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
         save_weights(self.network_, folder / "cnn.safetensors")
 

@@ -1,6 +1,7 @@
 """What the encoders of a modality read: each item opened once, checked, and kept as arrays.
 
-READERS maps a modality to `read(batch, options, workers=) -> inputs`, options being its section of the config; inputs have
+READERS maps a modality to `read(batch, options, workers=) -> inputs`, options being its section of the config.
+Inputs have
   len(inputs)       the number of records          .present   bool (n,), a usable item is there
   .take(rows)       the records at rows            .problems  (record index, Problem)
   .fingerprints()   (record, digest): records with the same digest hold the same item, and stay in one fold

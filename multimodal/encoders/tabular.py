@@ -159,7 +159,7 @@ class LinearSVM(Tabular):
 
 
 def no_empty_column(x: np.ndarray) -> np.ndarray:
-    """`x` with 0 in the columns that hold nothing but NaN: histogram boosting cannot bin them, and no tree splits them."""
+    """`x` with 0 in the columns that hold nothing but NaN, which histogram boosting cannot bin. No tree splits them."""
     return np.where(np.isnan(x).all(axis=0), 0.0, x)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multimodal.records import CohortError, UsageError, did_you_mean, shown
+from multimodal.records import CohortError, UsageError, shown
 
 from ..trust.tabulate import Answers, Group, Scored, curves, tabulate
 from .report import About, best_single, render
@@ -120,10 +120,10 @@ def evaluate(
     if not shared:
         ours = ", ".join(list(model.targets)[:10])
         raise CohortError("COHORT_FORM", f"the cohort has labels of none of the model's targets ({ours}).")
-    rows = np.arange(len(cohort.record_ids))
     if split is not None:
-        rows = _rows_of_split(np.asarray(cohort.splits, dtype=object), split)
-    patients = np.asarray(cohort.patient_ids, dtype=object)[rows]
+        cohort = cohort.of_split(split)
+    rows = np.arange(len(cohort.record_ids))
+    patients = np.asarray(cohort.patient_ids, dtype=object)
     trained = np.asarray(model.trained_on(patients), dtype=bool)
     known = len(set(patients[trained]))
     if not all_patients:
@@ -150,15 +150,6 @@ def evaluate(
     }
     about = About(tuple(model.modalities), {name: model.targets[name] for name in shared}, resamples)
     return Evaluation(metrics, curves(scored), about)
-
-
-def _rows_of_split(splits: np.ndarray, split: str) -> np.ndarray:
-    rows = np.flatnonzero(splits == split)
-    if not len(rows):
-        there = sorted({str(name) for name in splits if name})
-        named = f" (there are: {', '.join(shown(name) for name in there[:10])})" if there else ""
-        raise UsageError(f"no record has the split {shown(split)}{did_you_mean(split, there)}{named}")
-    return rows
 
 
 def _score(model: ClinicalModel, cohort: Cohort, shared: list[str], progress) -> tuple[Scored, np.ndarray]:

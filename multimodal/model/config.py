@@ -49,13 +49,13 @@ class NotesOptions(Section):
     width: Annotated[int, Field(ge=64, multiple_of=64)] = 128
     vocabulary: Annotated[int, Field(ge=100)] = 6000
     length: Annotated[int, Field(ge=32, le=512)] = 96
-    epochs: Count = 10
-    min_steps: Annotated[int, Field(ge=0)] = 600
+    epochs: Count = 8
+    min_steps: Annotated[int, Field(ge=0)] = 200
     max_steps: Count = 1500
     batch_size: Count = 16
     learning_rate: Positive = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    dropout: Share = 0.0
+    dropout: Share = 0.2
 
 
 class VitalsOptions(Section):

@@ -68,7 +68,7 @@ class ImageRef(Form):
     """One image: a file, or the folder of a series."""
 
     path: str = Field(min_length=1, description="file, or folder of a series; relative to the cohort")
-    kind: Literal["radiograph", "ct", "mr", "photo", "other"] | None = None
+    kind: Literal["radiograph", "ct", "mr", "photo", "other"] | None = Field(None, description="what made the image")
     view: str | None = Field(None, description="projection, for example PA, AP, lateral")
     time: Time = None
 
@@ -76,9 +76,11 @@ class ImageRef(Form):
 class Note(Form):
     """One note: its text, or the path of a text file."""
 
-    text: str | None = None
+    text: str | None = Field(None, description="the note itself; give either text or path")
     path: str | None = Field(None, description="text file, relative to the cohort")
-    kind: Literal["history", "radiology", "nursing", "discharge", "other"] | None = None
+    kind: Literal["history", "radiology", "nursing", "discharge", "other"] | None = Field(
+        None, description="who wrote the note, and what for"
+    )
     time: Time = None
 
     @model_validator(mode="after")
@@ -97,25 +99,29 @@ class Measurement(Form):
     """One measured value; without a unit the table's unit is assumed."""
 
     code: str = Field(min_length=1, description="a name of the measurement table, or a LOINC code")
-    value: float | str
-    unit: str | None = None
+    value: float | str = Field(description="a number, or text as a table holds it ('<5', a category)")
+    unit: str | None = Field(None, description="UCUM or a common spelling; null: the table's unit is assumed")
     time: Time = None
 
 
 class PatientRecord(Form):
     """What is known about one patient at one time; any modality may be missing."""
 
-    record_id: str = Field(min_length=1)
-    patient_id: str = Field(min_length=1)
-    age_years: float | None = Field(None, ge=0, le=120)
-    sex: Literal["female", "male", "other"] | None = None
-    prediction_time: str | None = Field(None, description="ISO 8601 timestamp")
-    split: str | None = None
-    attributes: dict[str, str] = {}
-    images: tuple[ImageRef, ...] = ()
-    notes: tuple[Note, ...] = ()
-    measurements: tuple[Measurement, ...] = ()
-    labels: dict[str, Label] = {}
+    record_id: str = Field(min_length=1, description="the key of the record; its prediction has the same one")
+    patient_id: str = Field(min_length=1, description="whose record it is; a patient's records are never split")
+    age_years: float | None = Field(None, ge=0, le=120, description="age at the prediction; null: unknown")
+    sex: Literal["female", "male", "other"] | None = Field(None, description="null: unknown")
+    prediction_time: str | None = Field(
+        None, description="ISO 8601 timestamp of the moment at which is predicted; later inputs are refused"
+    )
+    split: str | None = Field(None, description="a name such as train or test; --split chooses by it")
+    attributes: dict[str, str] = Field({}, description="further facts, kept beside the record; the model reads none")
+    images: tuple[ImageRef, ...] = Field((), description="the images, in any order")
+    notes: tuple[Note, ...] = Field((), description="the notes, in any order")
+    measurements: tuple[Measurement, ...] = Field((), description="the measured values, in any order")
+    labels: dict[str, Label] = Field(
+        {}, description="by target: 1 yes, 0 no, null unknown; read in training and evaluation alone"
+    )
 
     def __repr__(self) -> str:
         return (
@@ -129,11 +135,11 @@ class PatientRecord(Form):
 class Target(Form):
     """What is predicted: a diagnosis (now) or a risk (within a horizon)."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    kind: Literal["diagnosis", "risk"] = "diagnosis"
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the target's key")
+    kind: Literal["diagnosis", "risk"] = Field("diagnosis", description="is so now, or will be within the horizon")
     group: str | None = Field(None, description="exclusive classes share one group; their probabilities sum to 1")
-    horizon_hours: float | None = Field(None, gt=0)
-    description: str = ""
+    horizon_hours: float | None = Field(None, gt=0, description="of a risk: how far it looks ahead; null: not said")
+    description: str = Field("", description="one sentence for people")
     words: tuple[str, ...] = Field((), description="the target's own words, for masking them in notes")
 
 
@@ -141,10 +147,12 @@ class TargetPrediction(Form):
     """One target's answer. `baseline + sum(contributions)` is the log-odds of `probability`,
     or, in an exclusive group, this class's input to the softmax."""
 
-    probability: float | None = Field(None, ge=0, le=1)
-    decision: Label = None
+    probability: float | None = Field(None, ge=0, le=1, description="calibrated; null: the record has no usable input")
+    decision: Label = Field(None, description="1 at or above the threshold, else 0; null: the model does not decide")
     threshold: float | None = Field(None, description="null in an exclusive group: the most probable class is decided")
-    prediction_set: tuple[Literal[0, 1], ...] | None = None
+    prediction_set: tuple[Literal[0, 1], ...] | None = Field(
+        None, description="the labels that cannot be ruled out; null where the model has no conformal step"
+    )
     contributions: dict[str, float] = Field({}, description="log-odds by each modality that is present")
     baseline: float = Field(description="log-odds without any input")
 
@@ -152,19 +160,23 @@ class TargetPrediction(Form):
 class RefusedItem(Form):
     """One problem of a record, as it stands in a Prediction."""
 
-    code: str
-    where: str
-    message: str
+    code: str = Field(description="a reason code")
+    where: str = Field(description="the item: a field, or a file and its row; empty: the record")
+    message: str = Field(description="what was found; never note text")
 
 
 class Prediction(Form):
     """The one answer to one record."""
 
-    record_id: str
-    model_id: str
-    targets: dict[str, TargetPrediction]
+    record_id: str = Field(description="the record's key")
+    model_id: str = Field(description="the model's: 16 hex digits of the SHA-256 of its manifest")
+    targets: dict[str, TargetPrediction] = Field(description="the answer to each target of the model")
     used: tuple[str, ...] = Field((), description="modalities that were used, in the order image, notes, vitals")
-    missing: tuple[str, ...] = ()
-    refused: tuple[RefusedItem, ...] = ()
-    warnings: tuple[RefusedItem, ...] = ()
+    missing: tuple[str, ...] = Field(
+        (), description="modalities of the model that the record lacks, or whose items were refused"
+    )
+    refused: tuple[RefusedItem, ...] = Field((), description="items that were not used, and why")
+    warnings: tuple[RefusedItem, ...] = Field(
+        (), description="items that were used all the same, and what is odd about them"
+    )
     abstained: str | None = Field(None, description="the reason code where the model does not decide")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Literal
 
 
@@ -70,11 +71,13 @@ class MeasurementTable(Mapping[str, MeasurementKind]):
 def measurement_table() -> MeasurementTable:
     """The package's table, from measurements.csv and unit_spellings.csv beside this file."""
     folder = resources.files(__package__)
-    with (folder / "measurements.csv").open(encoding="utf-8", newline="") as lines:
-        kinds = {row["code"]: _kind_of(row) for row in csv.DictReader(lines)}
-    with (folder / "unit_spellings.csv").open(encoding="utf-8", newline="") as lines:
-        spellings = {row["spelling"]: row["ucum"] for row in csv.DictReader(lines)}
+    kinds = {row["code"]: _kind_of(row) for row in _rows(folder / "measurements.csv")}
+    spellings = {row["spelling"]: row["ucum"] for row in _rows(folder / "unit_spellings.csv")}
     return MeasurementTable(kinds, spellings)
+
+
+def _rows(file: Traversable) -> Iterator[dict[str, str]]:
+    yield from csv.DictReader(file.read_text(encoding="utf-8").splitlines())
 
 
 def _kind_of(row: Mapping[str, str]) -> MeasurementKind:

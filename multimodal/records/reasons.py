@@ -21,7 +21,7 @@ class Reason:
     remedy: str
 
 
-_TABLE = {
+_TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
     "refuse": {
         "COHORT_NOT_FOUND": ("no such folder or file", "Check the path."),
         "COHORT_FORM": (
@@ -89,7 +89,6 @@ _TABLE = {
         "DUPLICATE_MEASUREMENT": ("same code and time, unequal values: both are kept", "Keep the right one."),
         "MOJIBAKE": ("doubly encoded text, repaired", "Save the file as UTF-8 once."),
         "MOSTLY_UNKNOWN": ("over half of the words are unknown to the model", "Check language and encoding."),
-        "NOTE_TRUNCATED": ("a note longer than the model was told to read", "Raise `notes.max_chunks`."),
         "WINDOW_INVALID": ("an unusable window: the data range is used", "Nothing: check the picture."),
         "SERIES_INCOMPLETE": ("missing or uneven slices", "Export the series again."),
         "LOSSY": ("a lossy compressed image", "Nothing: it is on record."),

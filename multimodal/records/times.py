@@ -62,8 +62,8 @@ def relative_hours(
                 refused[row] = ItemError("BAD_VALUE", "a timestamp, but the record has no prediction_time")
             else:
                 refused[row] = ItemError("BAD_VALUE", "of this time and prediction_time, only one has an offset")
-    for row in np.flatnonzero(hours > 0):
-        refused[int(row)] = ItemError("FUTURE_INPUT", f"{hours[row]:g} hours after the prediction time")
+    for late in np.flatnonzero(hours > 0):
+        refused[int(late)] = ItemError("FUTURE_INPUT", f"{hours[late]:g} hours after the prediction time")
     hours[hours > 0] = np.nan
     return hours, refused
 

@@ -215,6 +215,15 @@ class Cohort:
         taken._labels = self._labels
         return taken
 
+    def of_split(self, name: str) -> Cohort:
+        """The records whose `split` is `name`. Raises UsageError where there is none."""
+        rows = np.flatnonzero(self.splits == name)
+        if not len(rows):
+            there = sorted({str(split) for split in self.splits if split})
+            named = f" (there are: {', '.join(shown(split) for split in there[:10])})" if there else ""
+            raise UsageError(f"no record has the split {shown(name)}{did_you_mean(name, there)}{named}")
+        return self.take(rows)
+
     def split(self, test: float = 0.2, seed: int = 0) -> tuple[Cohort, Cohort]:
         """(train, test) by patient, in the cohort's order: the share `test` of the patients, drawn with `seed`.
         The draw depends on the set of patient ids alone. Raises UsageError unless 0 < test < 1."""

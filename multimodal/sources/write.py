@@ -19,8 +19,8 @@ from .tables import COLUMNS, KEYS, CohortTables
 def write_cohort(folder: str | Path, tables: CohortTables, *, overwrite: bool = False) -> None:
     """Write `tables` as a cohort folder: cohort.toml, CSV tables, files.
 
-    All is written into a folder beside it, which is then renamed. The cells are written exactly as they are: a cohort is
-    data for a program, and a note that begins with "-" must come back as it was.
+    All is written into a folder beside it, which is then renamed. The cells are written exactly as they are: a cohort
+    is data for a program, and a note that begins with "-" must come back as it was.
     Raises UsageError if the folder exists (with `overwrite`: if it is something other than a cohort), InputError if it
     cannot be written.
     """
@@ -86,9 +86,7 @@ def _write(folder: Path, tables: CohortTables) -> None:
         assert set(frame.columns) <= set(allowed), (name, set(frame.columns) - set(allowed))
         assert set(KEYS[name]) <= set(frame.columns), name
         columns = {
-            column: _label_cells(frame[column])
-            if name == "labels" and column != "record_id"
-            else frame[column]
+            column: _label_cells(frame[column]) if name == "labels" and column != "record_id" else frame[column]
             for column in frame.columns
         }
         pd.DataFrame(columns, index=frame.index).to_csv(folder / f"{name}.csv", index=False, encoding="utf-8")

@@ -86,7 +86,7 @@ def test_a_file_with_a_foreign_type_is_refused(tmp_path):
 
 def test_a_column_that_was_empty_in_training_is_not_read_later(vitals):
     """Standard deviations need two values: trained on single ones, a linear model must not stumble over a series."""
-    inputs, y = vitals
+    inputs, _ = vitals
     series, label = inputs.batch.measurements, np.array([1.0, 0.0] * 120)[:, None]
     single = replace(inputs.batch, measurements=series.drop_duplicates(["record", "code"]))
     first = READERS["vitals"](single, {"convert_suspect": False}, workers=1)

@@ -10,8 +10,8 @@ import pytest
 
 from multimodal.evaluation.evaluate import Evaluation
 from multimodal.evaluation.report import About, best_single, render
-from multimodal.trust.tabulate import Answers, Group, Scored, curves, tabulate
 from multimodal.records import Target, UsageError
+from multimodal.trust.tabulate import Answers, Group, Scored, curves, tabulate
 
 HOSTILE = "<script src='http://example.org/x.js'></script> & \"quotes\""
 

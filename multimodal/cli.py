@@ -1,0 +1,372 @@
+"""The command line: each command parses, calls and prints.
+
+Results go to stdout or into files, progress and messages to stderr. Exit status: 0 done; 1 a defect of ours; 2 wrong
+use; 3 the input as a whole was refused; 4 done, but some record or item was refused; 5 the model folder is damaged;
+130 interrupted. What is heavy is imported in the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from . import __version__
+from .terminal import print_json, print_table, progress, report_error
+
+ANSWERLESS = 4
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Images, notes and vital signs -> calibrated probabilities, with any of them missing. "
+    "Research use, not a medical device.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(StrEnum):
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class Purpose(StrEnum):
+    diagnosis = "diagnosis"
+    outcome = "outcome"
+
+
+COHORT_HELP = "A cohort folder, a .jsonl of records, or a flat .csv or .parquet file."
+CohortPath = Annotated[Path, typer.Argument(metavar="COHORT", help=COHORT_HELP, show_default=False)]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)]
+OutFolder = Annotated[Path, typer.Option("--out", help="The folder to write.", show_default=False)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote there.")]
+Ignore = Annotated[
+    list[str] | None, typer.Option("--ignore", metavar="COLUMN", help="A column to leave out (repeatable).")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages, only results and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+Host = Annotated[str, typer.Option(help="The address to listen on; others can reach the page if it is not this one.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The first free one by default.", show_default=False)]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit with its status."""
+    try:
+        app(arguments, prog_name="multimodal")
+    except Exception as error:
+        sys.exit(report_error(error))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"multimodal-clinical {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder that keeps it; it is used again.")] = Path("demo-run"),
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Do all but serve the page.")] = False,
+    port: Port = None,
+    quiet: Quiet = False,
+) -> None:
+    """A synthetic cohort, a model of it, its figures, and the page."""
+    from .demo import make_demo
+    from .evaluation.summary import figures_table
+
+    with progress(quiet, "demo") as (advance, say):
+        found = make_demo(
+            out, version=__version__, progress=lambda what, done, total: advance(done, total, what), report=say
+        )
+    print("Figures on the synthetic patients that were held out of the training.\n")
+    print(figures_table(found.metrics), end="\n\n")
+    print(f"cohort      {found.cohort}\nmodel       {found.model}\nreport      {found.evaluation / 'report.html'}")
+    if not no_serve:
+        from .page import serve as serve_page
+
+        sys.stdout.flush()
+        serve_page(found.model, port=port, examples=found.cohort)
+
+
+class ImportCommand(TyperCommand):
+    """`import`, whose help names the sources that there are."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from .sources.importers import IMPORTERS
+
+        for parameter in self.params:
+            if parameter.name == "source":
+                parameter.help = f"{' | '.join(IMPORTERS)}."
+        super().format_help(ctx, formatter)
+
+
+@app.command("import", cls=ImportCommand)
+def import_(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", show_default=False)],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of upstream's files.", show_default=False)],
+    out: OutFolder,
+    purpose: Annotated[
+        Purpose | None, typer.Option("--for", help="covid-chestxray: which targets the notes serve.")
+    ] = None,
+    sections: Annotated[str | None, typer.Option(help="openi: findings[,impression]: what makes the note.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """A public collection, from upstream's own files, as a cohort folder."""
+    from .sources import write_cohort
+    from .sources.importers import import_source
+    from .sources.write import refuse_existing
+
+    refuse_existing(out, overwrite)
+    given = {"purpose": purpose and purpose.value, "sections": sections}
+    tables = import_source(source, path, **{name: value for name, value in given.items() if value is not None})
+    write_cohort(out, tables, overwrite=overwrite)
+    print("\n".join(tables.account))
+
+
+@app.command()
+def synthesize(
+    out: OutFolder,
+    patients: Annotated[int, typer.Option(min=1, help="How many.")] = 600,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """A synthetic cohort, in which the best reachable figures are known."""
+    from .sources import write_cohort
+    from .sources.synthetic import synthesize as tables_of
+    from .sources.write import refuse_existing
+
+    refuse_existing(out, overwrite)
+    tables = tables_of(patients, seed)
+    write_cohort(out, tables, overwrite=overwrite)
+    print("\n".join(tables.account))
+
+
+@app.command()
+def new(cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The folder to make.")]) -> None:
+    """An empty cohort folder: its tables with their headers, and one example record."""
+    from .sources import new_cohort
+
+    new_cohort(cohort)
+    print(f"{cohort} holds one example record: fill in its tables, then run: multimodal validate {cohort}")
+
+
+@app.command()
+def codes(
+    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="Part of a code, name, LOINC or unit.")] = "",
+) -> None:
+    """The measurement table: code, name, LOINC, unit, other accepted units, plausible range."""
+    from .records import did_you_mean, measurement_table
+
+    table = measurement_table()
+    rows = []
+    for kind in table.values():
+        fields = (kind.code, kind.display, kind.loinc, kind.unit, " ".join(kind.units))
+        if any(text.casefold() in field.casefold() for field in fields):
+            range_ = "|".join(kind.categories) or f"{kind.low:g} - {kind.high:g}"
+            rows.append((*fields[:3], kind.unit if kind.kind == "quantity" else kind.kind, fields[4], range_))
+    if rows:
+        print_table(("code", "name", "LOINC", "unit", "also", "range"), rows)
+    else:
+        print(f"no code, name or unit holds that text{did_you_mean(text, table)}", file=sys.stderr)
+
+
+@app.command()
+def validate(
+    cohort: CohortPath,
+    ignore: Ignore = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Every problem of every record: all files are opened and decoded."""
+    from .model.validation import validate as problems_of
+    from .records import REASONS
+    from .sources import Cohort
+
+    opened = Cohort.open(cohort, ignore=ignore or ())
+    with progress(quiet, "validating") as (advance, _):
+        found = problems_of(opened, progress=advance)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        if found.counts:
+            reasons = [(code, f"{n:,}", REASONS[code]) for code, n in found.counts.items()]
+            rows = [(code, n, reason.severity, reason.meaning) for code, n, reason in reasons]
+            print_table(("code", "n", "", "meaning"), rows)
+        warned = len(found.problems) - found.refused
+        print(f"{found.records:,} records: {found.refused:,} refused items, {warned:,} warnings (--json lists them)")
+    raise typer.Exit(ANSWERLESS if found.refused else 0)
+
+
+@app.command()
+def train(
+    cohort: CohortPath,
+    out: OutFolder,
+    config: Annotated[Path | None, typer.Option(help="Options, as `inspect` prints them.", show_default=False)] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One option (repeatable).")
+    ] = None,
+    holdout: Annotated[
+        float | None, typer.Option(help="The share of patients to leave out, for `evaluate`.", show_default=False)
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Governs everything random.", show_default=False)] = None,
+    device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
+    ignore: Ignore = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train on a labelled cohort, and print the cross-fitted figures."""
+    from .evaluation.summary import cross_fitted_table
+    from .model import ClinicalModel, read_config
+    from .model.model_files import refuse_existing_model
+    from .sources import Cohort
+
+    refuse_existing_model(out, overwrite)
+    given = {"holdout": holdout, "seed": seed, "device": device and device.value}
+    flags = [f"train.{key}={value}" for key, value in given.items() if value is not None]
+    options = read_config(config, [*(assignments or ()), *flags])
+    chosen = Cohort.open(cohort, ignore=ignore or ())
+    if split is not None:
+        chosen = chosen.of_split(split)
+    if options.train.holdout:
+        chosen, _ = chosen.split(options.train.holdout, options.train.seed)
+    with progress(quiet, "reading") as (advance, say):
+        model = ClinicalModel(options).fit(
+            chosen, progress=lambda what, done, total: advance(done, total, what), report=say
+        )
+        model.save(out, overwrite=overwrite)
+        say(f"{out}: model {model.model_id}, {len(chosen):,} records")
+    if as_json:
+        problems = [problem._asdict() for problem in model.problems_]
+        print_json({"model_id": model.model_id, **model.figures_, "summary": model.summary_, "problems": problems})
+    else:
+        print(cross_fitted_table(model))
+
+
+@app.command()
+def predict(
+    model: ModelPath,
+    cohort: CohortPath,
+    out: Annotated[Path, typer.Option(help="The file to write: .parquet, .jsonl or .csv.", show_default=False)],
+    batch_size: Annotated[int, typer.Option(min=1, help="Records in memory at a time.")] = 256,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Image decoding processes; the model's by default.", show_default=False)
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="bf16 is faster on some machines, to 1e-2.")] = Precision.fp32,
+    ignore: Ignore = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score a cohort: one answer per record, in order, whatever is missing."""
+    from .model import ClinicalModel
+    from .model.scoring_files import check_out, score_to_file
+    from .sources import Cohort
+
+    check_out(out, resume=resume, overwrite=overwrite)
+    loaded = ClinicalModel.load(model)
+    if workers is not None:
+        scoring = loaded.config_.train.model_copy(update={"workers": workers})
+        loaded.config_ = loaded.config_.model_copy(update={"train": scoring})
+    opened = Cohort.open(cohort, ignore=ignore or ())
+    options = {"batch_size": batch_size, "precision": precision.value, "resume": resume, "overwrite": overwrite}
+    with progress(quiet, "scoring") as (advance, say):
+        try:
+            scored = score_to_file(loaded, opened, out, **options, progress=advance)
+        except KeyboardInterrupt:
+            say("interrupted: the same command with --resume goes on")
+            raise typer.Exit(INTERRUPTED) from None
+        before = f", {scored.resumed:,} of them before" if scored.resumed else ""
+        say(f"{out}: {scored.records:,} records{before}; {scored.unanswered:,} without any usable input")
+    raise typer.Exit(ANSWERLESS if scored.unanswered else 0)
+
+
+@app.command()
+def evaluate(
+    model: ModelPath,
+    cohort: CohortPath,
+    out: OutFolder,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
+    all_patients: Annotated[
+        bool, typer.Option("--all-patients", help="Keep the patients of the training; every figure is marked.")
+    ] = False,
+    ignore: Ignore = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a model on labelled records of patients it has not seen: metrics.json, report.html."""
+    from .evaluation import check_free
+    from .evaluation import evaluate as figures_of
+    from .model import ClinicalModel
+    from .sources import Cohort
+
+    check_free(out, overwrite=overwrite)
+    loaded = ClinicalModel.load(model)
+    opened = Cohort.open(cohort, ignore=ignore or ())
+    with progress(quiet, "scoring") as (advance, _):
+        found = figures_of(loaded, opened, split=split, all_patients=all_patients, progress=advance)
+    found.write(out, overwrite=overwrite)
+    print(found.summary())
+
+
+@app.command()
+def inspect(model: ModelPath, as_json: Json = False) -> None:
+    """What a model is, was trained on and predicts, how well (cross-fitted), and its options."""
+    from .evaluation.summary import cross_fitted_table, description
+    from .model import ClinicalModel, as_toml
+
+    loaded = ClinicalModel.load(model)
+    if as_json:
+        print_json(
+            {
+                "model_id": loaded.model_id,
+                "modalities": loaded.modalities,
+                "predicts": {name: target.model_dump(mode="json") for name, target in loaded.targets.items()},
+                **loaded.figures_,
+                "summary": loaded.summary_,
+                "problems": [problem._asdict() for problem in loaded.problems_],
+                "config": loaded.config_.model_dump(mode="json"),
+            }
+        )
+    else:
+        print(description(loaded), cross_fitted_table(loaded), as_toml(loaded.config_).rstrip(), sep="\n\n")
+
+
+@app.command()
+def serve(model: ModelPath, host: Host = "127.0.0.1", port: Port = None) -> None:
+    """The page: one patient's image, note and vital signs, answered in the browser."""
+    from .page import serve as serve_page
+
+    serve_page(model, host=host, port=port)
+
+
+@app.command()
+def schema(out: OutFolder, overwrite: Overwrite = False) -> None:
+    """The JSON Schemas of the forms and the data dictionary, afresh."""
+    from .records import UsageError
+    from .records.schemas import write_schemas
+
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists: choose another folder, or give --overwrite")
+    write_schemas(out)
+    print(f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}")

@@ -1,0 +1,94 @@
+"""What a terminal shows of a model: its figures, and what it is. Plain text, 80 columns, the same when piped."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from multimodal.records import shown
+
+if TYPE_CHECKING:
+    from multimodal.model import ClinicalModel
+
+FIGURES = ("auprc", "sensitivity", "specificity", "brier", "ece")
+HEADS = ("AUPRC", "sens.", "spec.", "Brier", "ECE")
+
+
+def figures_table(figures: Mapping) -> str:
+    """`targets` and `groups` of metrics.json as a table: fused, each modality alone, the plain baselines.
+
+    AUROC with its 95 % interval; `-` where undefined.
+    """
+    lines = []
+    for name, found in figures["targets"].items():
+        fused = found["fused"]
+        cut = "" if fused["threshold"] is None else f", threshold {fused['threshold']:.3f}"
+        ways = [("fused", fused)]
+        ways += [(f"{modality} alone", m) for modality, m in found["single"].items()]
+        ways += [(f"{baseline} *", m) for baseline, m in found["baselines"].items() if m["n"]]
+        rows = [(way, interval(m["auroc"]), *(_value(m[key]) for key in FIGURES)) for way, m in ways]
+        head = (f"{name}: {fused['n']:,} records, {fused['positives']:,} positive{cut}",)
+        lines += [*head, *_aligned([("* baseline", "AUROC [95 %]", *HEADS), *rows]), ""]
+    for name, group in figures["groups"].items():
+        lines.append(f"group {name}: {group['n']:,} records, {len(group['classes'])} classes")
+        lines.append(f"  accuracy {interval(group['accuracy'])}, macro F1 {interval(group['macro_f1'])}")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def cross_fitted_table(model: ClinicalModel) -> str:
+    """The figures of the training, with what they are and what was left out."""
+    left_out = [textwrap.fill(f"left out: {problem}", 80, subsequent_indent="  ") for problem in model.problems_]
+    head = (
+        "Cross-fitted figures: each patient was answered by encoders, fusion,\n"
+        "calibration and thresholds that were fitted without that patient."
+    )
+    return "\n".join([head, "", figures_table(model.figures_), *([""] if left_out else []), *left_out])
+
+
+def description(model: ClinicalModel) -> str:
+    """What the model is, was trained on and predicts, and the weights of its encoders."""
+    summary = model.summary_
+    having = ", ".join(f"{name} {count:,}" for name, count in summary["records_with"].items())
+    lines = [
+        f"model {model.model_id}: research use, not a medical device",
+        f"reads         {', '.join(model.modalities)}",
+        f"trained on    {shown(summary['cohort'])}: {summary['records']:,} records of {summary['patients']:,} patients",
+        f"  with        {having}",
+        "",
+        "predicts",
+    ]
+    for name, target in model.targets.items():
+        labels = summary["labels"][name]
+        within = f" within {target.horizon_hours:g} h" if target.horizon_hours else ""
+        group = f", group {target.group}" if target.group else ""
+        counts = f"{labels['positive']:,} positive, {labels['negative']:,} negative, {labels['unknown']:,} unknown"
+        lines.append(f"  {name} ({target.kind}{within}{group}): {counts}")
+        if target.description:
+            said = shown(target.description, 1000)[1:-1]
+            lines.append(textwrap.fill(said, 80, initial_indent="    ", subsequent_indent="    "))
+    lines += ["", "encoders, and what their log-odds weigh (learnt out of fold)"]
+    weights = summary["encoder_weights"]
+    for modality, named in weights.items():
+        for encoder, by_target in named.items():
+            lines.append(f"  {modality}: {encoder}")
+            lines += _aligned([(f"  {name}", f"{weight:.3f}") for name, weight in by_target.items()])
+    return "\n".join(lines)
+
+
+def interval(figure: Mapping) -> str:
+    """`0.861 [0.820, 0.894]`, `-` where undefined."""
+    if figure["value"] is None:
+        return "-"
+    bounds = "" if figure["low"] is None else f" [{figure['low']:.3f}, {figure['high']:.3f}]"
+    return f"{figure['value']:.3f}{bounds}"
+
+
+def _value(figure: Mapping) -> str:
+    return "-" if figure["value"] is None else f"{figure['value']:.3f}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]

@@ -1,0 +1,191 @@
+"""The answer as HTML. Everything that came from outside (targets, messages, a cohort's words) is escaped here."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from ..model import ClinicalModel
+from ..records import REASONS, Prediction, Problem, Target, TargetPrediction, measurement_table
+from .answering import placed
+from .waterfall import waterfall
+
+NOTICE = "Research use. Not a medical device."
+TOP_CLASSES = 5
+START = """<div class="mm-start"><h3>What to do</h3>
+<ol><li>Give what you have: a radiograph, a note, measurements. Any of them may be missing.</li>
+<li>Press <b>Score</b>.</li>
+<li>Here you then see a probability for each target, what moved it, and what was not used and why.</li></ol>
+<p>Or click one of the ready examples.</p></div>"""
+
+
+def answer_html(model: ClinicalModel, prediction: Prediction, places: Sequence[str], deleted: bool) -> str:
+    """The whole answer. deleted: an upload was removed after it."""
+    plain, groups = _by_group(model.targets)
+    parts = [_inputs(prediction)]
+    if not prediction.used:
+        parts.append('<p class="mm-none"><b>No answer.</b> There is nothing usable to answer from.</p>')
+    else:
+        if prediction.abstained:
+            parts.append(f'<p class="mm-none"><b>No decision.</b> {_meaning(prediction.abstained)}</p>')
+        if plain:
+            parts.append(_table(model, prediction, plain, "Probability"))
+        for group, names in groups.items():
+            ranked = sorted(names, key=lambda name: -(prediction.targets[name].probability or 0.0))
+            more = f"the {TOP_CLASSES} most probable of {len(names)}" if len(names) > TOP_CLASSES else "exactly one of"
+            parts.append(_table(model, prediction, ranked[:TOP_CLASSES], f"{escape(group)}: {more}"))
+            plain = [*plain, *ranked[:TOP_CLASSES]]
+        parts.append(_plots(model, prediction, plain))
+    parts.append(_problems("Not used", prediction.refused, places))
+    parts.append(_problems("Used, but note", prediction.warnings, places))
+    if deleted:
+        parts.append("<p class='mm-quiet'>The uploaded image was deleted; to score it again, choose it again.</p>")
+    parts.append(f"<p class='mm-quiet'>{NOTICE} Model {escape(prediction.model_id)}.</p>")
+    return f'<div class="mm-answer">{"".join(parts)}</div>'
+
+
+def mistakes_html(problems: Sequence[Problem], places: Sequence[str]) -> str:
+    """What has to be corrected in the form before there can be an answer."""
+    return f'<div class="mm-answer">{_problems("Please correct", problems, places)}</div>'
+
+
+def preview_html(pixels: np.ndarray | None, problems: Sequence[Problem]) -> str:
+    """The picture as it is read, with a sentence for each problem. pixels: uint8 (side, side), or None."""
+    said = "".join(f"<p class='mm-{p.severity}'>{_sentence(p, 'The image')}</p>" for p in problems)
+    if pixels is None:
+        return f'<div class="mm-preview">{said}</div>'
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, format="PNG")
+    source = base64.b64encode(png.getvalue()).decode("ascii")
+    return (
+        f'<div class="mm-preview"><img alt="The image as it is read" src="data:image/png;base64,{source}">{said}</div>'
+    )
+
+
+def about_html(model: ClinicalModel) -> str:
+    """What the model was trained on and how well it did there, out of fold."""
+    summary, figures = model.summary_, model.figures_
+    rows = []
+    for name, target in model.targets.items():
+        area = figures["targets"][name]["fused"]["auroc"]
+        known = summary["labels"][name]
+        count = f"{known['positive']:,} of {known['positive'] + known['negative']:,}"
+        told = f"<b>{escape(_words(name))}</b><br>{escape(target.description)}"
+        rows.append(f"<tr><td>{told}</td><td>{count}</td><td>{_interval(area)}</td></tr>")
+    having = ", ".join(f"{name} in {count:,}" for name, count in summary["records_with"].items())
+    return (
+        f"<p>Model <code>{escape(model.model_id)}</code>, trained on the cohort <b>{escape(summary['cohort'])}</b>: "
+        f"{summary['records']:,} records of {summary['patients']:,} patients ({escape(having)}).</p>"
+        f"<p class='mm-quiet'>{escape(summary['provenance'])}</p>"
+        "<table class='mm-table'><thead><tr><th>Target</th><th>Positive</th><th>AUROC, cross-fitted (95 %)</th></tr>"
+        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+        "<p class='mm-quiet'>These figures are of that cohort; on other patients they may be lower.</p>"
+    )
+
+
+def codes_html(codes: Sequence[str]) -> str:
+    """The measurements `codes`, with the units that are accepted."""
+    table = measurement_table()
+    rows = "".join(
+        f"<tr><td><code>{escape(kind.code)}</code></td><td>{escape(kind.display)}</td><td>{escape(kind.unit)}</td>"
+        f"<td>{escape(', '.join(kind.units))}</td></tr>"
+        for kind in (table[code] for code in codes if code in table)
+    )
+    head = "<thead><tr><th>Code</th><th>Name</th><th>Unit</th><th>Also accepted</th></tr></thead>"
+    return f"<table class='mm-table'>{head}<tbody>{rows}</tbody></table>"
+
+
+def _by_group(targets: Mapping[str, Target]) -> tuple[list[str], dict[str, list[str]]]:
+    """The targets by themselves, and those of each exclusive group."""
+    plain = [name for name, target in targets.items() if not target.group]
+    groups: dict[str, list[str]] = {}
+    for name, target in targets.items():
+        if target.group:
+            groups.setdefault(target.group, []).append(name)
+    return plain, groups
+
+
+def _inputs(prediction: Prediction) -> str:
+    used = "".join(f"<span class='mm-chip mm-used'>{escape(name)} used</span>" for name in prediction.used)
+    missing = "".join(f"<span class='mm-chip'>{escape(name)} missing</span>" for name in prediction.missing)
+    return f"<p class='mm-chips'>{used}{missing}</p>"
+
+
+def _table(model: ClinicalModel, prediction: Prediction, names: Sequence[str], heading: str) -> str:
+    rows = "".join(_row(model.targets[name], prediction.targets[name]) for name in names)
+    head = f"<thead><tr><th>Target</th><th>{heading}</th><th>Decision</th></tr></thead>"
+    return f"<table class='mm-table mm-probs'>{head}<tbody>{rows}</tbody></table>"
+
+
+def _row(target: Target, found: TargetPrediction) -> str:
+    share = found.probability or 0.0
+    kind = f"risk within {target.horizon_hours:g} h" if target.horizon_hours else target.kind
+    told = (
+        f"<span class='mm-quiet'>{escape(kind)}{': ' if target.description else ''}{escape(target.description)}</span>"
+    )
+    mark = limit = ""
+    if found.threshold is not None:
+        mark = f"<i style='left:{100 * found.threshold:.2f}%'></i>"
+        limit = f"<span class='mm-quiet'>threshold {found.threshold:.3f}</span>"
+    bar = f"<div class='mm-bar'><b style='width:{100 * share:.2f}%'></b>{mark}</div>"
+    return (
+        f"<tr data-target='{escape(target.name)}'><td><b>{escape(_words(target.name))}</b>{told}</td>"
+        f"<td><span class='mm-share'>{share:.3f}</span>{bar}{limit}</td><td>{_decision(target, found)}</td></tr>"
+    )
+
+
+def _decision(target: Target, found: TargetPrediction) -> str:
+    if found.decision is None:
+        return "<span class='mm-chip'>none</span>"
+    if target.group:
+        return "<span class='mm-chip mm-yes'>most probable</span>" if found.decision else ""
+    return "<span class='mm-chip mm-yes'>positive</span>" if found.decision else "<span class='mm-chip'>negative</span>"
+
+
+def _plots(model: ClinicalModel, prediction: Prediction, names: Sequence[str]) -> str:
+    cards = []
+    for name in names:
+        found = prediction.targets[name]
+        moved = ", ".join(f"{modality} {value:+.2f}" for modality, value in found.contributions.items())
+        title = escape(_words(name))
+        source = waterfall(found, model.modalities, exclusive=bool(model.targets[name].group))
+        alt = escape(f"{_words(name)}: contributions in log-odds: {moved}")
+        cards.append(f"<figure><figcaption>{title}</figcaption><img alt='{alt}' src='{source}'></figure>")
+    said = "Each bar is what one modality adds to the log-odds of the base rate: to the right, more probable."
+    return f"<h3>What moved it</h3><p class='mm-quiet'>{said}</p><div class='mm-plots'>{''.join(cards)}</div>"
+
+
+def _problems(title: str, problems: Sequence, places: Sequence[str]) -> str:
+    if not problems:
+        return ""
+    kind = "refuse" if title != "Used, but note" else "warn"
+    items = "".join(f"<li class='mm-{kind}'>{_sentence(p, placed(p.where, places))}</li>" for p in problems)
+    return f"<h3>{title}</h3><ul class='mm-problems'>{items}</ul>"
+
+
+def _sentence(problem, place: str) -> str:
+    """`Place: what was found. What to do. CODE`, escaped."""
+    found = problem.message.rstrip(".")
+    remedy = REASONS[problem.code].remedy
+    return f"<b>{escape(place)}:</b> {escape(found)}. {escape(remedy)} <code>{escape(problem.code)}</code>"
+
+
+def _meaning(code: str) -> str:
+    reason = REASONS.get(code)
+    return escape(f"{reason.meaning[:1].upper()}{reason.meaning[1:]}. {reason.remedy}" if reason else code)
+
+
+def _interval(area: Mapping[str, float | None]) -> str:
+    if area["value"] is None:
+        return "undefined"
+    limits = "" if area["low"] is None else f" ({area['low']:.2f} to {area['high']:.2f})"
+    return f"{area['value']:.2f}{limits}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,118 @@
+"""A filled form -> the one record it describes -> the model's answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..imaging import load
+from ..model import ClinicalModel
+from ..records import PatientRecord, Prediction, Problem, measurement_table
+from ..sources import Cohort
+from .private import Picture, on_disk
+
+RECORD_ID = "page"
+PREVIEW_SIZE = 448
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What stands in the form.
+
+    age_years  as typed: a decimal comma is read as a point; what is no number is judged by PatientRecord
+    values  {code: text} of the named fields, empty where nothing was typed
+    rows    of the table: code, value, unit, hours (negative before now; empty: now)
+    """
+
+    picture: Picture | None = None
+    note: str = ""
+    age_years: str = ""
+    sex: str | None = None
+    values: Mapping[str, str] | None = None
+    rows: Sequence[Sequence[str]] = ()
+
+    def measurements(self) -> list[tuple[str, dict]]:
+        """(place for messages, fields of a Measurement) of everything that was typed."""
+        table = measurement_table()
+        typed = [
+            (table[code].display, {"code": code, "value": text.strip()})
+            for code, text in (self.values or {}).items()
+            if text.strip()
+        ]
+        for number, row in enumerate(self.rows, 1):
+            code, value, unit, hours = (str(cell).strip() for cell in row)
+            if code or value:
+                fields = {"code": code, "value": value, "unit": unit or None, "time": _hours(hours)}
+                typed.append((f"Row {number} of the table", fields))
+        return typed
+
+
+def answer(model: ClinicalModel, filled: Filled) -> tuple[Prediction, list[str]]:
+    """The model's answer and the places of its measurements: `measurements[i]` stands at places[i] in the form.
+
+    Raises RecordError if what was typed is no record (an age of 200, a row without a code).
+    """
+    typed = filled.measurements()
+    with on_disk(filled.picture) as (root, name):
+        record = PatientRecord(
+            record_id=RECORD_ID,
+            patient_id=RECORD_ID,
+            age_years=filled.age_years.strip().replace(",", ".") or None,
+            sex=filled.sex or None,
+            images=[{"path": name, "kind": "radiograph"}] if name else [],
+            notes=[{"text": filled.note}] if filled.note.strip() else [],
+            measurements=[fields for _, fields in typed],
+        )
+        prediction = model.predict(Cohort.from_records([record], root=root, targets={}))[0]
+    return prediction, [place for place, _ in typed]
+
+
+def look_at(picture: Picture) -> tuple[np.ndarray | None, list[Problem]]:
+    """The picture as it is read, uint8 (PREVIEW_SIZE, PREVIEW_SIZE), or None where it is refused; and its problems."""
+    with on_disk(picture) as (root, name):
+        record = PatientRecord(record_id=RECORD_ID, patient_id=RECORD_ID, images=[{"path": name}])
+        images = load(Cohort.from_records([record], root=root, targets={}).batch(), size=PREVIEW_SIZE)
+    return (images.pixels[0] if len(images) else None), [problem for _, problem in images.problems]
+
+
+def placed(where: str, places: Sequence[str]) -> str:
+    """The place of a problem in the words of the form."""
+    found = re.match(r"measurements\[(\d+)\]", where)
+    if found and int(found[1]) < len(places):
+        return places[int(found[1])]
+    for start, words in (("images", "The image"), ("notes", "The note"), ("age_years", "The age"), ("sex", "The sex")):
+        if where.startswith(start):
+            return words
+    return where or "The record"
+
+
+def learnt_codes(model: ClinicalModel) -> list[str]:
+    """The measurements that the model learnt from, in the order of the measurement table."""
+    encoders = [encoder for named in model.encoders_.values() for encoder in named.values()]
+    plans = [encoder.plan_ for encoder in encoders if hasattr(encoder, "plan_")]
+    learnt = {code for plan in plans for code in (*plan.series, *plan.single, *plan.flags, *plan.categories)}
+    table = list(measurement_table())
+    return sorted(learnt, key=lambda code: (table.index(code) if code in table else len(table), code))
+
+
+def as_filled(record: PatientRecord, picture: Picture | None) -> Filled:
+    """The form that gives this record: at most one image and one note; every measurement in the table."""
+    rows = [
+        (m.code, str(m.value), m.unit or "", "" if m.time in (None, 0) else f"{m.time}") for m in record.measurements
+    ]
+    note = record.notes[0].text if record.notes else ""
+    age_years = "" if record.age_years is None else f"{record.age_years}"
+    return Filled(picture, note or "", age_years, record.sex, {}, rows)
+
+
+def _hours(text: str) -> float | str | None:
+    """Hours as a number; other text stays, and is judged as a time by the reader."""
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text

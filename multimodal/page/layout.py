@@ -1,0 +1,152 @@
+"""The page's components and what their events call. One module knows gradio's components: this one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import gradio as gr
+
+from ..model import ClinicalModel
+from ..records import ItemError, RecordError, measurement_table
+from ..sources import Cohort
+from .answer_html import NOTICE, START, about_html, answer_html, codes_html, mistakes_html, preview_html
+from .answering import Filled, answer, learnt_codes, look_at
+from .examples import Example, ready_examples, warm_up
+from .private import Picture, take_upload
+
+NAMED_FIELDS = 9
+EMPTY_ROWS = 3
+COLUMNS = ("Measurement", "Value", "Unit", "Hours")
+TRAINED_ON = "The model was trained on some of these patients: of them it is too sure."
+PRIVATE = {"api_visibility": "private"}
+
+
+class Form:
+    """What the events call, without gradio: text and pictures in, HTML out.
+
+    codes  the measurements with a field of their own
+    """
+
+    def __init__(self, model: ClinicalModel):
+        self.model = model
+        self.codes = [code for code in learnt_codes(model) if code in measurement_table()][:NAMED_FIELDS]
+        # The encoders are shared: two answers at a time would not be quicker, and torch counts its threads globally.
+        self._one_at_a_time = threading.Lock()
+
+    def choose(self, upload: Mapping | None) -> tuple[Picture | None, str]:
+        """An upload as a picture in memory, and its preview; a bad one gives a sentence."""
+        if upload is None:
+            return None, ""
+        try:
+            picture = take_upload(upload)
+        except ItemError as error:
+            return None, preview_html(None, [error.at("images[0]")])
+        return picture, preview_html(*look_at(picture))
+
+    def score(self, filled: Filled) -> tuple[str, Picture | None]:
+        """The answer's HTML, and what stays of the picture: nothing of an upload."""
+        left = None if filled.picture is not None and filled.picture.uploaded else filled.picture
+        try:
+            with self._one_at_a_time:
+                prediction, places = answer(self.model, filled)
+        except RecordError as error:
+            return mistakes_html(error.problems, [place for place, _ in filled.measurements()]), filled.picture
+        return answer_html(self.model, prediction, places, deleted=left is not filled.picture), left
+
+
+def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
+    """The page of `model`, with ready examples out of `cohort`."""
+    form = Form(model)
+    examples = ready_examples(model, cohort) if cohort is not None else []
+    if not examples:
+        warm_up(model)
+    table = measurement_table()
+    with gr.Blocks(title="multimodal-clinical", analytics_enabled=False, delete_cache=(60, 600)) as page:
+        gr.HTML(f"<div class='mm-notice' role='note'>{NOTICE}</div>", elem_id="mm-notice")
+        gr.HTML(
+            "<h1>multimodal-clinical</h1><p class='mm-quiet'>A radiograph, a note, measurements: give what there is. "
+            f"This model reads {', '.join(model.modalities)}.</p>",
+            elem_id="mm-title",
+        )
+        picture = gr.State(None, time_to_live=600)
+        with gr.Row(elem_id="mm-examples", visible=bool(examples)):
+            buttons = [gr.Button(example.title, size="sm", min_width=120) for example in examples]
+        if any(example.trained_on for example in examples):
+            gr.HTML(
+                "<p class='mm-quiet'>The model was trained on patients of these examples: of them it is too sure.</p>"
+            )
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=280):
+                upload = gr.File(
+                    label="Radiograph: DICOM or picture, up to 32 MiB",
+                    height=150,
+                    elem_id="mm-upload",
+                )
+                preview = gr.HTML("", elem_id="mm-preview")
+                note = gr.Textbox(label="Note", lines=4, max_lines=12, placeholder="Findings, history, course")
+                with gr.Row():
+                    age = gr.Textbox(label="Age, years", max_lines=1, min_width=100)
+                    choices = [("unknown", ""), ("female", "female"), ("male", "male"), ("other", "other")]
+                    sex = gr.Dropdown(choices, value="", label="Sex", min_width=100)
+                with gr.Row(elem_id="mm-fields"):
+                    fields = [
+                        gr.Textbox(
+                            label=_label(table[code]), placeholder=_range(table[code]), min_width=120, max_lines=1
+                        )
+                        for code in form.codes
+                    ]
+                rows = gr.Dataframe(
+                    [[""] * len(COLUMNS)] * EMPTY_ROWS,
+                    headers=list(COLUMNS),
+                    type="array",
+                    datatype="str",
+                    interactive=True,
+                    max_height=260,
+                    label="Other or earlier measurements (hours before now are negative; empty: now)",
+                    column_widths=["40%", "20%", "20%", "20%"],
+                    buttons=[],
+                )
+                with gr.Row():
+                    clear = gr.Button("Empty the form", variant="secondary", min_width=120)
+                    go = gr.Button("Score", variant="primary", min_width=120, elem_id="mm-score")
+            with gr.Column(min_width=280):
+                shown = gr.HTML(START, elem_id="mm-shown")
+        with gr.Accordion("About this model", open=False):
+            gr.HTML(about_html(model))
+        with gr.Accordion("Measurements that this model learnt from", open=False):
+            gr.HTML(codes_html(learnt_codes(model)))
+
+        inputs = [picture, note, age, sex, rows, *fields]
+        filling = [picture, preview, note, age, sex, rows, *fields]
+
+        def score(picture, note, age, sex, rows, *texts):
+            typed = dict(zip(form.codes, (text or "" for text in texts), strict=True))
+            cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+            answered, left = form.score(Filled(picture, note or "", age or "", sex or None, typed, cells))
+            return answered, left, (gr.skip() if left is picture else "")
+
+        def fill(example: Example):
+            filled = example.filled
+            cells = [list(row) for row in filled.rows] or [[""] * len(COLUMNS)] * EMPTY_ROWS
+            seen = preview_html(*look_at(filled.picture)) if filled.picture is not None else ""
+            return filled.picture, seen, filled.note, filled.age_years, filled.sex or "", cells, *[""] * len(fields)
+
+        upload.upload(form.choose, upload, [picture, preview], preprocess=False, **PRIVATE).then(
+            lambda: None, None, upload, **PRIVATE
+        )
+        go.click(score, inputs, [shown, picture, preview], **PRIVATE)
+        for button, example in zip(buttons, examples, strict=True):
+            button.click(lambda chosen=example: fill(chosen), None, filling, **PRIVATE).then(
+                score, inputs, [shown, picture, preview], **PRIVATE
+            )
+        clear.click(lambda: (*fill(Example("", Filled(), False)), START), None, [*filling, shown], **PRIVATE)
+    return page.queue(max_size=16, default_concurrency_limit=2, api_open=False)
+
+
+def _label(kind) -> str:
+    return f"{kind.display}{f', {kind.unit}' if kind.unit not in ('', '1') else ''}"
+
+
+def _range(kind) -> str:
+    return f"{kind.low:g} to {kind.high:g}"

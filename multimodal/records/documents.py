@@ -1,0 +1,133 @@
+"""The forms of two files: cohort.toml, which describes a cohort, and metrics.json, which measures a model.
+
+The JSON Schemas are made from them. `sources` reads cohort.toml with messages of its own and `evaluation` writes
+metrics.json; tests hold both to these forms.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model
+
+from .forms import Form, Target
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+_TARGET_FIELDS: dict[str, Any] = {
+    name: (field.annotation, field) for name, field in Target.model_fields.items() if name != "name"
+}
+TargetEntry = create_model(
+    "TargetEntry", __base__=Form, __doc__="One [targets.NAME] table: the fields of a Target.", **_TARGET_FIELDS
+)
+
+
+class MeasurementEntry(Form):
+    """One [measurements.NAME] table: a cohort's own addition to the measurement table."""
+
+    display: str = Field("", description="its name for people; empty: NAME")
+    kind: Literal["quantity", "category", "flag"] = Field(
+        "quantity", description="a number, a code without order, 0 or 1"
+    )
+    unit: str = Field("1", description="UCUM")
+    low: float | None = Field(None, description="lowest plausible value, in `unit`; left out: no limit")
+    high: float | None = Field(None, description="highest plausible value, in `unit`; left out: no limit")
+
+
+class CohortDescription(Form):
+    """cohort.toml: what a cohort says about itself."""
+
+    schema_: Literal[1] = Field(alias="schema", description="the version of this form")
+    name: str = Field("", description="the cohort's name; left out: that of its folder")
+    provenance: str = Field("", description="where the data come from, under which licence")
+    attributes: tuple[str, ...] = Field((), description="further columns of patients.csv, to be kept")
+    ignore: tuple[str, ...] = Field((), description="further columns of any table, to be dropped")
+    targets: dict[Name, TargetEntry] = Field({}, description="what is labelled; its columns stand in labels.csv")  # type: ignore[valid-type]
+    measurements: dict[str, MeasurementEntry] = Field({}, description="additions to the measurement table")
+
+
+class Figure(Form):
+    """A figure with its 95 % interval (bootstrap of the patients); null where it is undefined."""
+
+    value: float | None = Field(description="the figure on all records")
+    low: float | None = Field(description="lower bound")
+    high: float | None = Field(description="upper bound")
+
+
+class Confusion(Form):
+    """Decisions against labels, in records."""
+
+    tp: int = Field(description="decided 1, is 1")
+    fp: int = Field(description="decided 1, is 0")
+    tn: int = Field(description="decided 0, is 0")
+    fn: int = Field(description="decided 0, is 1")
+
+
+class Measured(Form):
+    """The figures of one way to answer one target, on n records."""
+
+    n: int = Field(description="records with a known label and an answer")
+    positives: int = Field(description="those of them with label 1")
+    threshold: float | None = Field(description="of the decisions; null in an exclusive group")
+    confusion: Confusion = Field(description="decisions against labels")
+    auroc: Figure = Field(description="area under the ROC curve")
+    auprc: Figure = Field(description="average precision")
+    brier: Figure = Field(description="mean squared error of the probability")
+    ece: Figure = Field(description="expected calibration error, 10 bins of equal count")
+    sensitivity: Figure = Field(description="tp / (tp + fn)")
+    specificity: Figure = Field(description="tn / (tn + fp)")
+    precision: Figure = Field(description="tp / (tp + fp)")
+    f1: Figure = Field(description="2 tp / (2 tp + fp + fn)")
+    accuracy: Figure = Field(description="(tp + tn) / n")
+
+
+class MeasuredSet(Form):
+    """The figures on the records in which exactly one set of modalities is usable."""
+
+    fused: Measured = Field(description="the model")
+    single: dict[str, Measured] = Field(description="by modality of the set: with only that one shown")
+
+
+class MeasuredTarget(Form):
+    """All figures of one target."""
+
+    fused: Measured = Field(description="the model, on every record with a usable modality; gates not applied")
+    answered: Measured = Field(description="those of them that the model did not abstain on")
+    single: dict[str, Measured] = Field(
+        description="by modality: with only that one shown; a record that lacks it counts at the base rate"
+    )
+    baselines: dict[str, Measured] = Field(description="by plain method, fitted on the same patients")
+    present: dict[str, MeasuredSet] = Field(description="by set of usable modalities, such as image+notes")
+
+
+class MeasuredGroup(Form):
+    """The figures of one group of exclusive classes."""
+
+    n: int = Field(description="records with a known class")
+    classes: tuple[str, ...] = Field(description="the classes, in the order of the confusion matrix")
+    accuracy: Figure = Field(description="the share decided rightly")
+    macro_f1: Figure = Field(description="mean F1 of the classes that occur")
+    confusion: tuple[tuple[int, ...], ...] = Field(description="[i][j]: records of class i decided as class j")
+
+
+class MeasuredCohort(Form):
+    """Who was measured."""
+
+    records: int = Field(description="records that were scored")
+    patients: int = Field(description="their patients")
+    excluded_training_patients: int = Field(description="patients left out because the model trained on them")
+    no_input: int = Field(description="records without any usable modality")
+    abstained: int = Field(description="records on which a gate kept the decision back")
+    includes_training_patients: int | None = Field(
+        None, description="only with --all-patients: so many patients the model trained on; the figures are too good"
+    )
+
+
+class Metrics(Form):
+    """metrics.json: how good a model is on a cohort."""
+
+    schema_: Literal[1] = Field(alias="schema", description="the version of this form")
+    model_id: str = Field(description="the model's id")
+    cohort: MeasuredCohort = Field(description="who was measured")
+    targets: dict[str, MeasuredTarget] = Field(description="by target")
+    groups: dict[str, MeasuredGroup] = Field(description="by group of exclusive classes")

@@ -1,0 +1,161 @@
+"""data_schemas/: the JSON Schemas and the data dictionary, made from the forms and tables of this room.
+
+The same version writes the same bytes, so that a stale folder shows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .documents import CohortDescription, Metrics
+from .forms import Form, PatientRecord, Prediction, Target
+from .measurements import MeasurementKind, measurement_table
+from .reasons import REASONS
+
+SCHEMAS: dict[str, type[Form]] = {
+    "patient_record.schema.json": PatientRecord,
+    "prediction.schema.json": Prediction,
+    "target.schema.json": Target,
+    "cohort.schema.json": CohortDescription,
+    "metrics.schema.json": Metrics,
+}
+DICTIONARY = "data_dictionary.md"
+
+_WHERE = {
+    "PatientRecord": "A line of a JSONL cohort. In a cohort folder: a row of patients.csv, with the attributes as "
+    "columns of their own; images, notes, measurements and labels are rows of the tables named after them.",
+    "ImageRef": "Of a record's `images`; or a row of images.csv, after `record_id`.",
+    "Note": "Of a record's `notes`; or a row of notes.csv, after `record_id`.",
+    "Measurement": "Of a record's `measurements`; or a row of measurements.csv, after `record_id`.",
+    "Target": "The targets of a cohort or a model.",
+    "Prediction": "A line of `predict --out FILE.jsonl`.",
+    "TargetPrediction": "Of a prediction's `targets`.",
+    "RefusedItem": "Of a prediction's `refused` and `warnings`.",
+    "CohortDescription": "The file cohort.toml of a cohort folder.",
+    "TargetEntry": "cohort.toml, [targets.NAME]; its labels: the column NAME of labels.csv (1, 0, empty for unknown).",
+    "MeasurementEntry": "cohort.toml, [measurements.NAME].",
+    "Metrics": "The file metrics.json that `evaluate` writes.",
+}
+_UNITS = {
+    "age_years": "years",
+    "horizon_hours": "hours",
+    "time": "hours, where it is a number",
+    "value": "that of `unit`",
+    "probability": "0 to 1",
+    "threshold": "0 to 1",
+    "contributions": "log-odds",
+    "baseline": "log-odds",
+}
+_LIMITS = {"exclusiveMinimum": "above", "minimum": "from", "maximum": "to"}
+_COLUMNS = (
+    ("record_id", "text", "the record's key"),
+    ("model_id", "text", "the model's id"),
+    ("TARGET.probability", "number", "calibrated, 0 to 1; empty: the record has no usable input"),
+    ("TARGET.decision", "0 or 1", "empty: the model does not decide"),
+    ("TARGET.threshold", "number", "at or above it the decision is 1; empty in an exclusive group"),
+    ("TARGET.baseline", "number", "log-odds without any input"),
+    ("TARGET.contribution.MODALITY", "number", "log-odds that the modality adds; empty where it is absent"),
+    ("used, missing", "text", "modalities, joined by `+`"),
+    ("refused, warnings", "text", "`CODE: where: message`, joined by `; `"),
+    ("abstained", "text", "the reason code where the model does not decide"),
+)
+
+
+def write_schemas(folder: Path) -> None:
+    """Write the JSON Schemas of SCHEMAS and the data dictionary into `folder`, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in contents().items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def contents() -> dict[str, str]:
+    """{file name: its text} of all files."""
+    schemas = {name: _schema_of(form) for name, form in SCHEMAS.items()}
+    texts = {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
+    return texts | {DICTIONARY: _dictionary(list(schemas.values()))}
+
+
+def _schema_of(form: type[Form]) -> dict[str, Any]:
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **form.model_json_schema()}
+
+
+def _dictionary(schemas: Sequence[Mapping[str, Any]]) -> str:
+    forms: dict[str, Mapping[str, Any]] = {}
+    for schema in schemas:
+        for form in (schema, *schema.get("$defs", {}).values()):
+            forms.setdefault(form["title"], form)
+    parts = [
+        "# Data dictionary",
+        "Made by `make schemas` from the forms, the measurement table and the reason codes; not written by hand.",
+        *(_form_section(name, form) for name, form in forms.items()),
+        "## Prediction files (.csv, .parquet)",
+        "One row a record, in the order of the cohort.",
+        _table(("column", "type", "meaning"), _COLUMNS),
+        "## Measurements",
+        "A value in another accepted unit is converted: value × factor + offset. A value outside the range is refused. "
+        "The LOINC code may stand in place of the code. Where `<5` is read, the value is kept at the limit.",
+        _table(
+            ("code", "meaning", "LOINC", "kind", "unit (UCUM)", "also accepted", "lowest", "highest", "`<5` is read"),
+            [_measurement_row(kind) for kind in measurement_table().values()],
+        ),
+        "## Reason codes",
+        "`refuse`: the item, record or cohort is not used. `warn`: it is used, and the fact is on record.",
+        _table(
+            ("code", "severity", "meaning", "what to do"),
+            [(code, reason.severity, reason.meaning, reason.remedy) for code, reason in REASONS.items()],
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _form_section(name: str, form: Mapping[str, Any]) -> str:
+    needed = form.get("required", ())
+    rows = [
+        (field, _type_of(described), _UNITS.get(field, ""), "yes" if field in needed else "", described["description"])
+        for field, described in form["properties"].items()
+    ]
+    meaning = " ".join(form["description"].split())
+    head = [f"## {name}", meaning, *([_WHERE[name]] if name in _WHERE else [])]
+    return "\n\n".join([*head, _table(("field", "type", "unit", "needed", "meaning"), rows)])
+
+
+def _type_of(described: Mapping[str, Any]) -> str:
+    """The type of a JSON Schema property, in words."""
+    if "$ref" in described:
+        return described["$ref"].rpartition("/")[2]
+    if "anyOf" in described:
+        return " or ".join(_type_of(choice) for choice in described["anyOf"])
+    if "enum" in described:
+        return " or ".join(str(choice) for choice in described["enum"])
+    if "const" in described:
+        return str(described["const"])
+    if described["type"] == "array":
+        return f"list of {_type_of(described['items'])}"
+    if described["type"] == "object":
+        (value,) = described.get("patternProperties", {"": described.get("additionalProperties")}).values()
+        return f"name: {_type_of(value)}"
+    kind = {"string": "text", "number": "number", "integer": "whole number", "null": "null"}[described["type"]]
+    limits = [f"{word} {described[key]:g}" for key, word in _LIMITS.items() if key in described]
+    return " ".join([kind, *limits])
+
+
+def _measurement_row(kind: MeasurementKind) -> tuple[str, ...]:
+    units = [
+        f"{unit} (× {factor:.6g}{f' + {offset:.6g}' if offset else ''})"
+        for unit, (factor, offset) in kind.units.items()
+    ]
+    if kind.kind == "quantity":
+        what, limits = "quantity", [f"{limit:g}" if math.isfinite(limit) else "" for limit in (kind.low, kind.high)]
+    else:
+        what, limits = f"{kind.kind}: {', '.join(kind.categories) or '0, 1'}", ["", ""]
+    censored = "yes" if kind.censored else ""
+    return (kind.code, kind.display, kind.loinc, what, kind.unit, ", ".join(units), *limits, censored)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,466 @@
+"""The commands: what they print, where, and with which status they end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+import wave
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from multimodal import ClinicalModel, Cohort, evaluate
+from multimodal.cli import app, main
+from multimodal.demo import make_demo
+from multimodal.model.config import Config
+from multimodal.records import UsageError
+from multimodal.sources.importers import IMPORTERS
+
+COMMANDS = "codes demo evaluate import inspect new predict schema serve synthesize train validate".split()
+
+
+@pytest.fixture
+def run(capsys):
+    """run("predict", ...) -> (exit status, stdout, stderr), in this process."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return run
+
+
+def shell(*arguments: object, **options) -> subprocess.CompletedProcess:
+    """The same in a process of its own."""
+    code = "import sys; from multimodal.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+def test_the_commands_are_those_of_the_design():
+    assert sorted(typer.main.get_command(app).commands) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_each_of_its_options_has_help(command, run):
+    status, out, err = run(command, "--help")
+
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    for parameter in typer.main.get_command(app).commands[command].params:
+        # `import` makes the help of SOURCE from the dict when it is asked for.
+        assert parameter.help or parameter.name == "source", parameter.name
+        assert parameter.param_type_name == "argument" or max(parameter.opts, key=len) in out
+
+
+def test_the_help_of_import_names_every_source(run):
+    _, out, _ = run("import", "--help")
+
+    assert all(source in out for source in IMPORTERS)
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom multimodal.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('torch', 'gradio', 'transformers', 'sklearn', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "validate" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["codes", "pressure"]])
+def test_a_terminal_without_colour_width_or_unicode_is_fine(arguments):
+    done = shell(*arguments, env={"PATH": "", "TERM": "dumb", "PYTHONIOENCODING": "ascii"})
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+# Wrong use
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["unknown"], ["predict"], ["predict", "m", "c", "--out", "x.csv", "--precision", "fp8"], ["codes", "--wrong"], []],
+)
+def test_wrong_use_ends_with_2_and_says_so_on_stderr_alone(arguments, run):
+    status, out, err = run(*arguments)
+
+    assert status == 2
+    assert "Usage" in (err or out)
+
+
+def test_an_unknown_option_of_the_model_is_refused_with_the_nearest(run, tiny_model, tmp_path):
+    status, out, err = run("train", tiny_model[1], "--out", tmp_path / "m", "--set", "image.backbon=resnet18")
+
+    assert (status, out) == (2, "")
+    assert err == "multimodal: image.backbon: there is no such option; did you mean 'backbone'?\n"
+
+
+def test_an_unknown_split_is_refused_with_those_there_are(run, tiny_model, tmp_path):
+    status, _, err = run("train", tiny_model[1], "--out", tmp_path / "m", "--split", "trian")
+
+    assert status == 2
+    assert err.startswith("multimodal: no record has the split 'trian'")
+
+
+@pytest.mark.parametrize("command", ["import", "synthesize", "train", "predict", "evaluate", "schema", "new"])
+def test_what_exists_is_refused_before_anything_is_read(command, run, tmp_path):
+    """The inputs do not even exist: the output was looked at first."""
+    out = tmp_path / "out.csv"
+    out.mkdir() if command != "predict" else out.write_text("old")
+    (tmp_path / "out.csv" / "kept").write_text("old") if command != "predict" else None
+    inputs = {
+        "import": ["hannover", "nowhere"],
+        "train": ["nowhere"],
+        "predict": ["nowhere", "nowhere"],
+        "evaluate": ["nowhere", "nowhere"],
+    }.get(command, [])
+
+    status, printed, err = run(command, *inputs, *([] if command == "new" else ["--out"]), out)
+
+    assert (status, printed) == (2, "")
+    assert "exists" in err
+    assert (out if command == "predict" else out / "kept").read_text() == "old"
+
+
+# The input as a whole
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "validate"])
+def test_a_cohort_that_is_not_there_ends_with_3(command, run, tiny_model, tmp_path):
+    inputs = [tiny_model[0]] if command in ("predict", "evaluate") else []
+    out = [] if command == "validate" else ["--out", tmp_path / "out.csv"]
+
+    status, printed, err = run(command, *inputs, tmp_path / "nowhere", *out)
+
+    assert (status, printed) == (3, "")
+    assert err == "multimodal: COHORT_NOT_FOUND: 'nowhere' is no folder or file. Check the path.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cohort_without_the_targets_of_the_model_is_not_evaluated(run, tiny_model, tmp_path):
+    cohort = tmp_path / "flat.csv"
+    cohort.write_text("record_id,patient_id,heart_rate,label.gout\na,a,80,1\n")
+
+    status, _, err = run("evaluate", tiny_model[0], cohort, "--out", tmp_path / "out")
+
+    assert status == 3
+    assert err.startswith("multimodal: COHORT_FORM: the cohort has labels of none of the model's targets")
+    assert not (tmp_path / "out").exists()
+
+
+def test_importing_what_is_not_there_ends_with_3(run, tmp_path):
+    status, _, err = run("import", "hannover", tmp_path, "--out", tmp_path / "cohort")
+
+    assert status == 3
+    assert err.startswith("multimodal: COHORT_")
+
+
+def test_an_unknown_source_is_refused_with_the_nearest(run, tmp_path):
+    status, _, err = run("import", "hanover", tmp_path, "--out", tmp_path / "cohort")
+
+    assert (status, err) == (2, "multimodal: no importer is called 'hanover'; did you mean 'hannover'?\n")
+
+
+# The model folder
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "model.json", "fusion.safetensors", "encoders/cnn"])
+def test_a_damaged_model_ends_with_5_and_names_the_file(name, run, tiny_model, tmp_path):
+    model = shutil.copytree(tiny_model[0], tmp_path / "model")
+    file = model / name if (model / name).is_file() else next(p for p in (model / name).iterdir() if p.is_file())
+    file.write_bytes(file.read_bytes()[:-20])
+
+    for command in (["inspect", model], ["predict", model, tiny_model[1], "--out", tmp_path / "out.csv"]):
+        status, out, err = run(*command)
+
+        assert (status, out) == (5, "")
+        assert file.name in err
+        assert "damaged" in err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_folder_that_is_no_model_ends_with_5(run, tmp_path):
+    status, _, err = run("serve", tmp_path)
+
+    assert (status, err) == (5, f"multimodal: {tmp_path} is no model folder: it has no manifest.json\n")
+
+
+# predict
+
+
+def test_predict_equals_python_to_all_digits_without_a_network(run, tiny_model, tmp_path, monkeypatch):
+    """One record of the synthetic cohort has no usable modality: status 4."""
+
+    def blocked(*arguments, **options):
+        raise OSError("the network is blocked")
+
+    monkeypatch.setattr(socket.socket, "connect", blocked)
+    monkeypatch.setattr(socket, "getaddrinfo", blocked)
+    status, out, err = run("predict", *tiny_model, "--out", tmp_path / "a.jsonl")
+    expected = ClinicalModel.load(tiny_model[0]).predict(Cohort.open(tiny_model[1]))
+
+    assert (status, out) == (4, "")
+    assert err == f"{tmp_path / 'a.jsonl'}: 122 records; 1 without any usable input\n"
+    lines = (tmp_path / "a.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [one.model_dump(mode="json") for one in expected]
+
+
+def test_workers_and_batch_size_do_not_change_the_answers(run, tiny_model, tmp_path):
+    run("predict", *tiny_model, "--out", tmp_path / "a.jsonl")
+    run("predict", *tiny_model, "--out", tmp_path / "b.jsonl", "--batch-size", 50, "--workers", 1)
+
+    pairs = zip(*([json.loads(line) for line in (tmp_path / name).open()] for name in ("a.jsonl", "b.jsonl")))
+    for a, b in pairs:
+        for target, answer in a.pop("targets").items():
+            other = b["targets"][target]
+            assert answer["probability"] == pytest.approx(other["probability"], abs=1e-5)
+        del b["targets"]
+        assert a == b
+
+
+def test_records_that_were_all_answered_end_with_0_though_an_item_was_refused(run, tiny_model, tmp_path):
+    cohort = tmp_path / "flat.csv"
+    cohort.write_text("record_id,patient_id,heart_rate,temperature\na,a,80,-1\n")
+
+    status, out, err = run("predict", tiny_model[0], cohort, "--out", tmp_path / "a.jsonl", "--quiet")
+
+    assert (status, out, err) == (0, "", "")
+    assert [item["code"] for item in json.loads((tmp_path / "a.jsonl").read_text())["refused"]] == ["IMPLAUSIBLE"]
+
+
+def test_a_line_that_cannot_be_read_is_answered_and_ends_with_4(run, tiny_model, tmp_path):
+    cohort = tmp_path / "records.jsonl"
+    good = {"record_id": "a", "patient_id": "a", "measurements": [{"code": "heart_rate", "value": 80, "unit": "/min"}]}
+    odd = dict(good, record_id="\ud800")
+    cohort.write_text("\n".join([json.dumps(good), "{not json", json.dumps(odd)]), encoding="utf-8")
+
+    for suffix in ("jsonl", "csv", "parquet"):
+        assert run("predict", tiny_model[0], cohort, "--out", tmp_path / f"a.{suffix}")[0] == 4
+    answers = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text("utf-8").splitlines()]
+    assert [answer["record_id"] for answer in answers][:2] == ["a", "line:2"]
+    assert len(answers) == 3
+    assert [item["code"] for item in answers[1]["refused"]] == ["BAD_LINE"]
+
+
+def test_resume_needs_the_same_run(run, tiny_model, tmp_path):
+    partial = tmp_path / "a.csv.partial"
+    partial.mkdir()
+    (partial / "run.json").write_text('{"model_id": "0123456789abcdef"}')
+
+    status, _, err = run("predict", *tiny_model, "--out", tmp_path / "a.csv", "--resume")
+
+    assert status == 2
+    assert "is another run: model_id was '0123456789abcdef'" in err
+
+
+# train, evaluate, inspect
+
+
+def test_train_evaluate_and_inspect_one_after_the_other(run, tiny_model, tmp_path):
+    options = ["image.encoders=[]", "notes.encoders=[]", 'vitals.encoders=["logistic"]']
+    assignments = [part for option in options for part in ("--set", option)]
+    model, cohort = tmp_path / "model", tiny_model[1]
+
+    status, out, err = run("train", cohort, "--out", model, *assignments, "--holdout", 0.25, "--seed", 7)
+
+    assert status == 0
+    assert out.startswith("Cross-fitted figures: each patient was answered by")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "  vitals alone " in out
+    assert "training logistic, 4 times each: about 1 min" in err
+    loaded = ClinicalModel.load(model)
+    assert (loaded.config_.train.seed, loaded.config_.train.holdout) == (7, 0.25)
+    assert loaded.summary_["patients"] == 90
+
+    status, out, _ = run("evaluate", model, cohort, "--out", tmp_path / "figures", "--quiet")
+
+    assert status == 0
+    assert "30 patients; 90 training patients left out" in out
+    metrics = json.loads((tmp_path / "figures" / "metrics.json").read_text("utf-8"))
+    assert metrics == evaluate(loaded, Cohort.open(cohort)).metrics
+
+    status, out, _ = run("inspect", model)
+
+    assert status == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert out.startswith(f"model {loaded.model_id}: research use, not a medical device")
+    options = Config.model_validate(tomllib.loads(out[out.index("[image]") :]))
+    assert options == loaded.config_
+
+    status, out, _ = run("inspect", model, "--json")
+
+    assert json.loads(out)["targets"] == loaded.figures_["targets"]
+
+
+def test_only_patients_of_the_training_left_is_refused_unless_asked_for(run, tiny_model, tmp_path):
+    model, cohort = ClinicalModel.load(tiny_model[0]), Cohort.open(tiny_model[1])
+    trained = cohort.take(model.trained_on(cohort.patient_ids))
+    records = tmp_path / "trained.jsonl"
+    lines = [one.model_copy(update={"images": ()}).model_dump_json() + "\n" for one in trained.take(range(40))]
+    records.write_text("".join(lines), encoding="utf-8")
+
+    status, _, err = run("evaluate", tiny_model[0], records, "--out", tmp_path / "out")
+
+    assert status == 3
+    assert err.startswith("multimodal: TRAINING_PATIENTS: ")
+
+    status, out, _ = run("evaluate", tiny_model[0], records, "--out", tmp_path / "out", "--all-patients")
+
+    assert status == 0
+    assert "CAUTION" in out
+
+
+# The rest
+
+
+def test_validate_lists_every_problem_and_ends_with_4(run, tiny_model):
+    status, out, _ = run("validate", tiny_model[1], "--json")
+
+    assert status == 4
+    found = json.loads(out)
+    assert list(found) == ["records", "problems", "counts"]
+    assert found["records"] == 122
+    assert set(found["problems"][0]) == {"record_id", "where", "code", "severity", "message"}
+    assert sum(found["counts"].values()) == len(found["problems"])
+    refused = {(p["record_id"], p["code"]) for p in found["problems"] if p["severity"] == "refuse"}
+    cohort = Cohort.open(tiny_model[1])
+    expected = zip(cohort.record_ids, cohort.attribute("expected_refusals"))
+    assert refused == {(record, one.rpartition(":")[2]) for record, all_ in expected for one in all_.split()}
+
+
+def test_validate_prints_a_short_table(run, tmp_path):
+    run("new", tmp_path / "cohort")
+
+    status, out, _ = run("validate", tmp_path / "cohort")
+
+    assert (status, out) == (0, "1 records: 0 refused items, 0 warnings (--json lists them)\n")
+
+
+def test_validate_opens_the_files(run, tmp_path):
+    cohort = tmp_path / "flat.csv"
+    cohort.write_text("record_id,patient_id,image,label.gout\na,a,sound.png,2\n")
+    with wave.open(str(tmp_path / "sound.png"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(100))
+
+    status, out, _ = run("validate", cohort, "--json")
+
+    assert status == 4
+    assert list(json.loads(out)["counts"]) == ["BAD_VALUE", "NO_INPUT", "NOT_AN_IMAGE"]
+
+
+def test_codes_finds_by_name_code_and_loinc(run):
+    for text in ("heart_rate", "Heart rate", "8867-4"):
+        status, out, _ = run("codes", text)
+
+        assert status == 0
+        assert [line.split() for line in out.splitlines()[1:2]] == [
+            ["heart_rate", "Heart", "rate", "8867-4", "/min", "10", "-", "300"]
+        ]
+
+
+def test_codes_suggests_where_it_finds_nothing(run):
+    assert run("codes", "hart_rate") == (
+        0,
+        "",
+        "no code, name or unit holds that text; did you mean 'heart_rate'?\n",
+    )
+
+
+def test_a_synthetic_cohort_is_the_same_from_the_same_seed(run, tmp_path):
+    for name in ("a", "b"):
+        status, out, _ = run("synthesize", "--patients", 3, "--seed", 5, "--out", tmp_path / name)
+
+        assert status == 0
+        assert "records of 3 patients" in out
+    files = [sorted(p.relative_to(tmp_path / name) for p in (tmp_path / name).rglob("*")) for name in ("a", "b")]
+    assert files[0] == files[1]
+    both = [(tmp_path / "a" / p, tmp_path / "b" / p) for p in files[0] if (tmp_path / "a" / p).is_file()]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in both)
+
+
+def test_import_prints_its_account(run, shared, tmp_path):
+    status, out, _ = run("import", "openi", shared / "data" / "openi", "--out", tmp_path / "cohort")
+
+    assert status == 0
+    assert len(out.splitlines()) > 1
+    assert len(Cohort.open(tmp_path / "cohort")) > 1000
+
+
+def test_an_option_of_another_source_is_refused(run, tmp_path):
+    status, _, err = run("import", "hannover", tmp_path, "--out", tmp_path / "cohort", "--for", "outcome")
+
+    assert status == 2
+    assert "hannover has no option 'purpose'" in err
+
+
+def test_the_schemas_are_written(run, tmp_path):
+    status, out, _ = run("schema", "--out", tmp_path / "schemas")
+
+    assert status == 0
+    assert (tmp_path / "schemas").is_dir()
+    assert out.startswith(f"{tmp_path / 'schemas'}: ")
+
+
+def test_a_defect_of_ours_ends_with_1_and_says_so():
+    code = "from multimodal import cli\ncli.app.command('broken')(lambda: 1 / 0)\ncli.main(['broken'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("multimodal: this is a defect of ours")
+
+
+def test_a_full_or_closed_disk_is_no_defect(run, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    status, _, err = run("schema", "--out", tmp_path / "file" / "schemas")
+
+    assert status == 2
+    assert err == f"multimodal: '{tmp_path / 'file' / 'schemas'}': Not a directory\n"
+
+
+# The demonstration
+
+
+def test_a_second_demonstration_makes_nothing_again(tiny_model):
+    folder = tiny_model[0].parent
+    options = Config.model_validate(ClinicalModel.load(tiny_model[0]).config_)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    said: list[str] = []
+
+    make_demo(folder, version="test", patients=120, options=tiny_options(options), report=said.append)
+
+    assert said == []
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def tiny_options(config: Config) -> list[str]:
+    return [
+        f"image.size={config.image.size}",
+        f"image.min_steps={config.image.min_steps}",
+        f"image.epochs={config.image.epochs}",
+        'notes.encoders=["words"]',
+        'vitals.encoders=["logistic"]',
+    ]
+
+
+def test_a_demonstration_does_not_touch_a_folder_of_others(tmp_path):
+    (tmp_path / "thesis.docx").write_text("years of work")
+
+    with pytest.raises(UsageError, match="is no demonstration of ours: give another --out"):
+        make_demo(tmp_path, version="test")
+
+    assert [Path(item).name for item in tmp_path.iterdir()] == ["thesis.docx"]
