@@ -19,7 +19,7 @@ demo: setup
 	$(BIN)/multimodal demo $(ARGS)
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -8,14 +8,27 @@ use; 3 the input as a whole was refused; 4 done, but some record or item was ref
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperArgument, TyperCommand
 
 from . import __version__
+from .options import (
+    CohortPath,
+    Device,
+    Host,
+    Ignore,
+    Json,
+    ModelPath,
+    OutFolder,
+    Overwrite,
+    Port,
+    Precision,
+    Purpose,
+    Quiet,
+)
 from .terminal import print_json, print_table, progress, report_error
 
 ANSWERLESS = 4
@@ -29,36 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Device(StrEnum):
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class Precision(StrEnum):
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class Purpose(StrEnum):
-    diagnosis = "diagnosis"
-    outcome = "outcome"
-
-
-COHORT_HELP = "A cohort folder, a .jsonl of records, or a flat .csv or .parquet file."
-CohortPath = Annotated[Path, typer.Argument(metavar="COHORT", help=COHORT_HELP, show_default=False)]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)]
-OutFolder = Annotated[Path, typer.Option("--out", help="The folder to write.", show_default=False)]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote there.")]
-Ignore = Annotated[
-    list[str] | None, typer.Option("--ignore", metavar="COLUMN", help="A column to leave out (repeatable).")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages, only results and errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
-Host = Annotated[str, typer.Option(help="The address to listen on; others can reach the page if it is not this one.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="The first free one by default.", show_default=False)]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -114,7 +97,7 @@ class ImportCommand(TyperCommand):
         from .sources.importers import IMPORTERS
 
         for parameter in self.params:
-            if parameter.name == "source":
+            if isinstance(parameter, TyperArgument) and parameter.name == "source":
                 parameter.help = f"{' | '.join(IMPORTERS)}."
         super().format_help(ctx, formatter)
 
@@ -236,7 +219,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train on a labelled cohort, and print the cross-fitted figures."""
-    from .evaluation.summary import cross_fitted_table
+    from .evaluation.summary import cross_fitted_table, facts
     from .model import ClinicalModel, read_config
     from .model.model_files import refuse_existing_model
     from .sources import Cohort
@@ -257,8 +240,7 @@ def train(
         model.save(out, overwrite=overwrite)
         say(f"{out}: model {model.model_id}, {len(chosen):,} records")
     if as_json:
-        problems = [problem._asdict() for problem in model.problems_]
-        print_json({"model_id": model.model_id, **model.figures_, "summary": model.summary_, "problems": problems})
+        print_json(facts(model))
     else:
         print(cross_fitted_table(model))
 
@@ -289,10 +271,18 @@ def predict(
         scoring = loaded.config_.train.model_copy(update={"workers": workers})
         loaded.config_ = loaded.config_.model_copy(update={"train": scoring})
     opened = Cohort.open(cohort, ignore=ignore or ())
-    options = {"batch_size": batch_size, "precision": precision.value, "resume": resume, "overwrite": overwrite}
     with progress(quiet, "scoring") as (advance, say):
         try:
-            scored = score_to_file(loaded, opened, out, **options, progress=advance)
+            scored = score_to_file(
+                loaded,
+                opened,
+                out,
+                batch_size=batch_size,
+                precision=precision.value,
+                resume=resume,
+                overwrite=overwrite,
+                progress=advance,
+            )
         except KeyboardInterrupt:
             say("interrupted: the same command with --resume goes on")
             raise typer.Exit(INTERRUPTED) from None
@@ -332,22 +322,12 @@ def evaluate(
 @app.command()
 def inspect(model: ModelPath, as_json: Json = False) -> None:
     """What a model is, was trained on and predicts, how well (cross-fitted), and its options."""
-    from .evaluation.summary import cross_fitted_table, description
+    from .evaluation.summary import cross_fitted_table, description, facts
     from .model import ClinicalModel, as_toml
 
     loaded = ClinicalModel.load(model)
     if as_json:
-        print_json(
-            {
-                "model_id": loaded.model_id,
-                "modalities": loaded.modalities,
-                "predicts": {name: target.model_dump(mode="json") for name, target in loaded.targets.items()},
-                **loaded.figures_,
-                "summary": loaded.summary_,
-                "problems": [problem._asdict() for problem in loaded.problems_],
-                "config": loaded.config_.model_dump(mode="json"),
-            }
-        )
+        print_json(facts(loaded))
     else:
         print(description(loaded), cross_fitted_table(loaded), as_toml(loaded.config_).rstrip(), sep="\n\n")
 

@@ -25,8 +25,9 @@ COMMANDS = "codes demo evaluate import inspect new predict schema serve synthesi
 
 
 @pytest.fixture
-def run(capsys):
-    """run("predict", ...) -> (exit status, stdout, stderr), in this process."""
+def run(capsys, monkeypatch):
+    """run("predict", ...) -> (exit status, stdout, stderr), in this process, 80 columns wide."""
+    monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -392,7 +393,7 @@ def test_a_synthetic_cohort_is_the_same_from_the_same_seed(run, tmp_path):
 
 
 def test_import_prints_its_account(run, shared, tmp_path):
-    status, out, _ = run("import", "openi", shared / "data" / "openi", "--out", tmp_path / "cohort")
+    status, out, _ = run("import", "openi", shared / "data" / "openi-reports", "--out", tmp_path / "cohort")
 
     assert status == 0
     assert len(out.splitlines()) > 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from multimodal.records import shown
 
@@ -75,6 +75,19 @@ def description(model: ClinicalModel) -> str:
             lines.append(f"  {modality}: {encoder}")
             lines += _aligned([(f"  {name}", f"{weight:.3f}") for name, weight in by_target.items()])
     return "\n".join(lines)
+
+
+def facts(model: ClinicalModel) -> dict[str, Any]:
+    """The same for a program: what `train --json` and `inspect --json` print."""
+    return {
+        "model_id": model.model_id,
+        "modalities": model.modalities,
+        "predicts": {name: target.model_dump(mode="json") for name, target in model.targets.items()},
+        **model.figures_,
+        "summary": model.summary_,
+        "problems": [problem._asdict() for problem in model.problems_],
+        "config": model.config_.model_dump(mode="json"),
+    }
 
 
 def interval(figure: Mapping) -> str:

@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,8 +147,8 @@ def _start(partial: Path, run: dict) -> None:
 
 def _finished(model: ClinicalModel, cohort: Cohort, out: Path) -> ScoredFile:
     """What a finished run left, for a second `--resume`. Raises UsageError if it answers something else."""
-    models = [model_id for model_id, _ in FORMATS[out.suffix.lower()].answers(out)]
-    if len(models) != len(cohort) or set(models) - {model.model_id}:
+    models = Counter(model_id for model_id, _ in FORMATS[out.suffix.lower()].answers(out))
+    if models != Counter({model.model_id: len(cohort)} if len(cohort) else {}):
         raise UsageError(f"{out} holds the answers of another run: --overwrite replaces it")
     return ScoredFile(len(cohort), _unanswered(out), len(cohort))
 

@@ -58,10 +58,13 @@ def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str
     batch = cohort.batch()
     inputs = {}
     for modality in READERS:
+        if not getattr(config, modality).encoders:
+            report(f"{modality} is switched off")
+            continue
         report(f"reading {modality} of {len(batch):,} records")
         read_in = read(batch, modality, config)
         having = int(read_in.present.sum())
-        if having >= config.fusion.min_records and getattr(config, modality).encoders:
+        if having >= config.fusion.min_records:
             inputs[modality] = read_in
         elif having:
             message = f"{having} training records have {modality}, fewer than {config.fusion.min_records}: no encoder"

@@ -15,6 +15,7 @@ from ..records import Batch, ItemError, Problem
 MAX_BYTES = 1 << 20
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_MASKED = re.compile(r"_{3,}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DOCUMENTS = (
     (re.compile(r"\s*\{\\rtf"), "an RTF document"),
@@ -90,6 +91,7 @@ def prepare(text: str) -> tuple[str, list[Problem]]:
 
     Raises ItemError: NOTE_TOO_LONG (over 1 MiB in UTF-8), BINARY_NOTE (control bytes, or a document of another kind;
     says which), EMPTY_NOTE (no letter or digit). Doubly encoded text is repaired (MOJIBAKE), by ftfy.
+    Runs of three or more underscores, the mark of a masked word, become a blank.
     """
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
@@ -105,6 +107,8 @@ def prepare(text: str) -> tuple[str, list[Problem]]:
     if repaired != text:
         text = repaired
         warnings.append(Problem("MOJIBAKE", "", "the text was encoded twice and has been repaired"))
+    # The mark of a masked word would tell a model that the word was there.
+    text = _MASKED.sub(" ", text)
     if not any(character.isalnum() for character in text):
         raise ItemError("EMPTY_NOTE", "the note has no letter and no digit")
     return text, warnings

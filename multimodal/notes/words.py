@@ -13,7 +13,7 @@ import re
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|[。！？；]|\n+")
 # Letters and digits of any script; a run of CJK is taken character by character, since it has no blanks.
-_WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:[-'/.][^\W_\u3400-\u9fff]+)*|_{2,}")
+_WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:[-'/.][^\W_\u3400-\u9fff]+)*")
 
 _PSEUDO = re.compile(
     r"\b(?:no|not|without)\s+(?:\w+\s+){0,2}(?:change|changes|increase|worsening)\b(?:\s+in\b)?|\bnot\s+only\b"

@@ -37,7 +37,7 @@ def build(model: ClinicalModel, examples: Cohort | None = None) -> gr.Blocks:
 
 
 def start(page: gr.Blocks, *, host: str = "127.0.0.1", port: int | None = None) -> str:
-    """Serve `page` in the background and return its address; `page.close()` ends it.
+    """Serve `page` in the background and return its address; `page.close(verbose=False)` ends it.
 
     port  None: the first free one from 7860 on
     Raises UsageError if the port is taken or the host is not ours.
@@ -71,7 +71,7 @@ def serve(
                 print(f"It has no login: whoever reaches {host} can use it.", file=sys.stderr, flush=True)
             threading.Event().wait()
         finally:
-            page.close()
+            page.close(verbose=False)
             remove_private_folder()
 
 

@@ -62,9 +62,8 @@ def preview_html(pixels: np.ndarray | None, problems: Sequence[Problem]) -> str:
     png = io.BytesIO()
     Image.fromarray(pixels).save(png, format="PNG")
     source = base64.b64encode(png.getvalue()).decode("ascii")
-    return (
-        f'<div class="mm-preview"><img alt="The image as it is read" src="data:image/png;base64,{source}">{said}</div>'
-    )
+    shown = f'<img alt="The image as it is read" src="data:image/png;base64,{source}">'
+    return f'<div class="mm-preview">{shown}{said}</div>'
 
 
 def about_html(model: ClinicalModel) -> str:
@@ -125,9 +124,8 @@ def _table(model: ClinicalModel, prediction: Prediction, names: Sequence[str], h
 def _row(target: Target, found: TargetPrediction) -> str:
     share = found.probability or 0.0
     kind = f"risk within {target.horizon_hours:g} h" if target.horizon_hours else target.kind
-    told = (
-        f"<span class='mm-quiet'>{escape(kind)}{': ' if target.description else ''}{escape(target.description)}</span>"
-    )
+    told = escape(": ".join(filter(None, (kind, target.description))))
+    told = f"<div class='mm-quiet mm-told' title='{told}'>{told}</div>"
     mark = limit = ""
     if found.threshold is not None:
         mark = f"<i style='left:{100 * found.threshold:.2f}%'></i>"

@@ -104,7 +104,7 @@ def as_filled(record: PatientRecord, picture: Picture | None) -> Filled:
         (m.code, str(m.value), m.unit or "", "" if m.time in (None, 0) else f"{m.time}") for m in record.measurements
     ]
     note = record.notes[0].text if record.notes else ""
-    age_years = "" if record.age_years is None else f"{record.age_years}"
+    age_years = "" if record.age_years is None else str(record.age_years).removesuffix(".0")
     return Filled(picture, note or "", age_years, record.sex, {}, rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -15,7 +15,9 @@ from ..sources import Cohort
 from .answering import Filled, answer, as_filled
 from .private import UPLOAD_BYTES, Picture, suffix_of
 
-LOOKED_AT = 64
+LOOKED_AT = 48
+REFUSED = "With a refused item"
+MISTYPED = ("heart_rate", "700", "/min", "")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Example:
 
 
 def ready_examples(model: ClinicalModel, cohort: Cohort) -> list[Example]:
-    """Up to four examples out of the first records: everything, one modality, all but the first, a refused item.
+    """Up to four examples out of the first records: everything, one modality, all but the first, a refused item
+    (where none of them has one, a mistyped heart rate is added to the first).
 
     Patients that the model was not trained on come first: of the others it is too sure.
     Each is answered once to see what it shows, so the page's first answer is a quick one.
@@ -46,6 +49,10 @@ def ready_examples(model: ClinicalModel, cohort: Cohort) -> list[Example]:
         title = next((title for title, fits in kinds.items() if title not in chosen and fits(prediction)), None)
         if title is not None:
             chosen[title] = Example(title, filled, bool(trained_on[i]))
+    if chosen and REFUSED not in chosen:
+        first = next(chosen[title] for title in kinds if title in chosen)
+        mistyped = replace(first.filled, rows=[*first.filled.rows, MISTYPED])
+        chosen[REFUSED] = replace(first, title="With a mistyped value", filled=mistyped)
     return [chosen[title] for title in kinds if title in chosen]
 
 
@@ -67,7 +74,7 @@ def _kinds(modalities: tuple[str, ...]) -> dict[str, Callable[[Prediction], bool
     for used in (modalities, modalities[:1], modalities[1:]):
         if used:
             kinds.setdefault(_title(used, modalities), only(*used))
-    kinds["With a refused item"] = lambda prediction: bool(prediction.used) and bool(prediction.refused)
+    kinds[REFUSED] = lambda prediction: bool(prediction.used) and bool(prediction.refused)
     return kinds
 
 

@@ -15,7 +15,7 @@ from .answering import Filled, answer, learnt_codes, look_at
 from .examples import Example, ready_examples, warm_up
 from .private import Picture, take_upload
 
-NAMED_FIELDS = 9
+NAMED_FIELDS = 8
 EMPTY_ROWS = 3
 COLUMNS = ("Measurement", "Value", "Unit", "Hours")
 TRAINED_ON = "The model was trained on some of these patients: of them it is too sure."
@@ -79,12 +79,12 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=280):
                 upload = gr.File(
-                    label="Radiograph: DICOM or picture, up to 32 MiB",
-                    height=150,
+                    label="Radiograph (DICOM, picture; up to 32 MiB)",
+                    height=165,
                     elem_id="mm-upload",
                 )
                 preview = gr.HTML("", elem_id="mm-preview")
-                note = gr.Textbox(label="Note", lines=4, max_lines=12, placeholder="Findings, history, course")
+                note = gr.Textbox(label="Note", lines=4, max_lines=8, placeholder="Findings, history, course")
                 with gr.Row():
                     age = gr.Textbox(label="Age, years", max_lines=1, min_width=100)
                     choices = [("unknown", ""), ("female", "female"), ("male", "male"), ("other", "other")]

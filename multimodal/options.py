@@ -1,0 +1,39 @@
+"""The arguments and options that several commands of cli.py take."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(StrEnum):
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class Purpose(StrEnum):
+    diagnosis = "diagnosis"
+    outcome = "outcome"
+
+
+COHORT_HELP = "A cohort folder, a .jsonl of records, or a flat .csv or .parquet file."
+CohortPath = Annotated[Path, typer.Argument(metavar="COHORT", help=COHORT_HELP, show_default=False)]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)]
+OutFolder = Annotated[Path, typer.Option("--out", help="The folder to write.", show_default=False)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run wrote there.")]
+Ignore = Annotated[
+    list[str] | None, typer.Option("--ignore", metavar="COLUMN", help="A column to leave out (repeatable).")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages, only results and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+Host = Annotated[str, typer.Option(help="The address to listen on; others can reach the page if it is not this one.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The first free one by default.", show_default=False)]

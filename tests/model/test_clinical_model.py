@@ -1,0 +1,223 @@
+"""The model as a whole, on a small one that was trained by the real commands' code."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logit
+
+from multimodal import ClinicalModel, Cohort, Config, evaluate
+from multimodal.model import read_config
+from multimodal.records import CohortError, ModelError, PatientRecord
+from multimodal.sources import write_cohort
+from multimodal.sources.tables import CohortTables
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return ClinicalModel.load(tiny_model[0], device="cpu")
+
+
+@pytest.fixture(scope="module")
+def cohort(tiny_model):
+    return Cohort.open(tiny_model[1])
+
+
+@pytest.fixture(scope="module")
+def predictions(model, cohort):
+    return model.predict(cohort)
+
+
+@pytest.fixture
+def copied(tiny_model, tmp_path):
+    return shutil.copytree(tiny_model[1], tmp_path / "cohort")
+
+
+def test_every_record_gets_one_answer_in_order(predictions, cohort):
+    assert_array_equal(predictions.record_ids, cohort.record_ids)
+    for prediction, no_input in zip(predictions, ~predictions.present.any(axis=1), strict=True):
+        known = [target.probability is not None for target in prediction.targets.values()]
+        assert all(known) != bool(no_input)
+        assert (prediction.abstained == "NO_INPUT") == bool(no_input)
+        assert set(prediction.used) | set(prediction.missing) == {"image", "notes", "vitals"}
+
+
+def test_baseline_and_contributions_sum_to_the_log_odds(predictions):
+    for prediction in predictions:
+        for target in prediction.targets.values():
+            if target.probability is not None:
+                total = target.baseline + sum(target.contributions.values())
+                assert total == pytest.approx(logit(target.probability), abs=1e-6)
+                assert set(target.contributions) == set(prediction.used)
+                assert target.decision == (target.probability >= target.threshold)
+
+
+def test_without_input_the_value_is_exactly_the_baseline(model, cohort):
+    scores = model.score(cohort.batch())
+
+    assert_array_equal(scores.value[0], np.repeat(model.stack_.base[None], len(cohort), axis=0))
+    assert_array_equal(scores.value[-1][~scores.present.any(axis=1)][:1], model.stack_.base[None])
+
+
+def test_batches_and_order_do_not_change_an_answer(model, cohort, predictions):
+    order = np.random.default_rng(0).permutation(len(cohort))
+    by_sevens = model.predict(cohort.take(order), batch_size=7)
+
+    assert_allclose(by_sevens.probability, predictions.probability[order], atol=1e-5)
+
+
+def test_the_record_form_and_the_cohort_give_the_same_answer(model, cohort, predictions):
+    records = [cohort[row] for row in (0, 3, 8)]
+    found = model.predict(Cohort.from_records(records, root=cohort.root))
+
+    assert_allclose(found.probability, predictions.probability[[0, 3, 8]], atol=1e-5)
+
+
+def test_labels_are_never_read_by_predict(model, copied, predictions):
+    (copied / "labels.csv").write_bytes(b"\x00\xff this is no table")
+
+    assert_array_equal(model.predict(Cohort.open(copied)).probability, predictions.probability)
+
+
+def test_removing_a_file_of_one_record_changes_that_record_only(model, copied, predictions):
+    images = pd.read_csv(copied / "images.csv", dtype=str)
+    with_all = predictions.record_ids[predictions.present.all(axis=1)]
+    chosen = with_all[np.isin(with_all, images.drop_duplicates("record_id", keep=False).record_id)][0]
+    (copied / images.set_index("record_id").path[chosen]).unlink()
+    found = model.predict(Cohort.open(copied))
+    changed = [record for record, a, b in zip(found.record_ids, found, predictions, strict=True) if a != b]
+
+    assert changed == [chosen]
+    answer = found[list(found.record_ids).index(chosen)]
+    assert answer.missing == ("image",)
+    assert [problem.code for problem in answer.refused] == ["FILE_MISSING"]
+
+
+def test_saved_and_loaded_gives_the_same_to_the_bit_and_the_same_id(model, cohort, predictions, tmp_path):
+    model.save(tmp_path / "again")
+    loaded = ClinicalModel.load(tmp_path / "again", device="cpu")
+
+    assert loaded.model_id == model.model_id
+    assert_array_equal(loaded.predict(cohort).probability, predictions.probability)
+
+
+@pytest.mark.parametrize("name", ["model.json", "fusion.safetensors", "encoders/cnn/cnn.safetensors", "manifest.json"])
+def test_a_damaged_file_is_refused_before_anything_is_parsed(tiny_model, tmp_path, name):
+    folder = shutil.copytree(tiny_model[0], tmp_path / "model")
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+
+    with pytest.raises(ModelError, match=r"damaged|is missing|was added|schema"):
+        ClinicalModel.load(folder)
+
+
+def test_an_added_a_missing_and_a_newer_file_are_refused(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model[0], tmp_path / "model")
+    (folder / "code.py").write_text("print('hello')")
+    with pytest.raises(ModelError, match=r"code.py was added to"):
+        ClinicalModel.load(folder)
+    (folder / "code.py").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"schema": 2}))
+    with pytest.raises(ModelError, match="has schema 2, this version reads 1: update multimodal-clinical"):
+        ClinicalModel.load(folder)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "patients.json").unlink()
+    with pytest.raises(ModelError, match="patients.json is missing from"):
+        ClinicalModel.load(folder)
+
+
+def test_the_same_seed_gives_the_same_model_id(cohort):
+    """Images, words and a regression: everything that is fitted, twice."""
+    options = ["image.size=32", "image.min_steps=5", "image.max_steps=5", "notes.encoders=words", "fusion.folds=3"]
+    config = read_config(None, [*options, "vitals.encoders=forest", "train.device=cpu"])
+    first, second, other = (
+        ClinicalModel(config.model_copy(update={"train": config.train.model_copy(update={"seed": seed})})).fit(cohort)
+        for seed in (0, 0, 1)
+    )
+
+    assert first.model_id == second.model_id != other.model_id
+
+
+def test_evaluate_leaves_out_the_training_patients(model, cohort):
+    found = evaluate(model, cohort, resamples=20).metrics["cohort"]
+    trained = model.trained_on(cohort.patient_ids)
+
+    assert found["excluded_training_patients"] == len(set(cohort.patient_ids[trained]))
+    assert found["records"] == (~trained).sum()
+    assert not any(str(patient) in json.dumps(sorted(model.patients_)) for patient in cohort.patient_ids)
+
+
+def test_a_model_loads_and_predicts_with_the_network_cut_off(tiny_model):
+    """In a process of its own, where every socket raises."""
+    code = (
+        "import socket, sys\n"
+        "def refuse(*_): raise OSError('no network in this test')\n"
+        "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
+        "from multimodal import ClinicalModel, Cohort\n"
+        "found = ClinicalModel.load(sys.argv[1]).predict(Cohort.open(sys.argv[2]).take([0, 1, 2]))\n"
+        "print(len(found))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, tiny_model)], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "3"), done.stderr
+
+
+def words_only(tmp_path, labels, targets, groups=None):
+    """A cohort of notes whose word tells the class; labels: {target: list}."""
+    n = len(next(iter(labels.values())))
+    ids = [f"r{row}" for row in range(n)]
+    told = ["cough" if next(iter(labels.values()))[row] else "rash" for row in range(n)]
+    texts = [f"Patient {row} has {word} since {row % 7} days." for row, word in enumerate(told)]
+    tables = {
+        "patients": pd.DataFrame({"record_id": ids, "patient_id": ids}),
+        "notes": pd.DataFrame({"record_id": ids, "text": texts}),
+        "labels": pd.DataFrame({"record_id": ids, **labels}),
+    }
+    write_cohort(tmp_path / "words", CohortTables("words", "made for a test", targets, tables))
+    return Cohort.open(tmp_path / "words")
+
+
+QUICK = Config.model_validate({"notes": {"encoders": ["words"]}})
+
+
+def test_a_target_with_too_few_labels_is_left_out_and_none_left_is_refused(tmp_path):
+    from multimodal.records import Target
+
+    labels = {"airway": [row % 2 for row in range(60)], "rare": [1 if row < 4 else 0 for row in range(60)]}
+    both = words_only(tmp_path, labels, {name: Target(name=name) for name in labels})
+    model = ClinicalModel(QUICK).fit(both)
+
+    assert list(model.targets_) == ["airway"]
+    assert [str(problem) for problem in model.problems_ if problem.code == "TOO_FEW_LABELS"] == [
+        "TOO_FEW_LABELS: rare: 4 positive and 56 negative patients, fewer than 10: left out"
+    ]
+    with pytest.raises(CohortError, match="there is no target to learn: rare: 4 positive and 56 negative patients"):
+        ClinicalModel(QUICK).fit(words_only(tmp_path / "b", {"rare": labels["rare"]}, {"rare": Target(name="rare")}))
+
+
+def test_an_exclusive_group_sums_to_one_and_decides_for_one_class(tmp_path):
+    from multimodal.records import Target
+
+    labels = {"airway": [row % 2 for row in range(60)], "skin": [1 - row % 2 for row in range(60)]}
+    targets = {name: Target(name=name, group="organ") for name in labels}
+    model = ClinicalModel(QUICK).fit(words_only(tmp_path, labels, targets))
+    found = model.predict([PatientRecord(record_id="x", patient_id="x", notes=[{"text": "A cough since Monday."}])])
+
+    assert found.probability.sum() == pytest.approx(1)
+    assert found.decision.tolist() == [[1.0, 0.0]]
+    softmax_inputs = found.baseline + np.nansum(found.contribution[0], axis=0)
+    assert_allclose(np.exp(softmax_inputs) / np.exp(softmax_inputs).sum(), found.probability[0], atol=1e-9)
+    assert found[0].targets["airway"].threshold is None
+
+
+def test_a_cohort_without_records_gives_no_predictions(model, tmp_path):
+    (tmp_path / "empty.csv").write_text("record_id,patient_id,note\n")
+
+    assert len(model.predict(Cohort.open(tmp_path / "empty.csv"))) == 0

@@ -1,0 +1,185 @@
+"""What the page answers, called without a browser."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from multimodal import ClinicalModel, Cohort, Config, Note, PatientRecord, Target
+from multimodal.page.answer_html import NOTICE, answer_html
+from multimodal.page.answering import Filled, answer, look_at
+from multimodal.page.examples import ready_examples
+from multimodal.page.private import UPLOAD_BYTES, Picture, suffix_of, take_upload
+from multimodal.records import ItemError
+
+
+def words(page: str) -> str:
+    """The text of some HTML, on one line."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def test_an_example_gets_the_answer_that_its_cohort_gets(model, cohort, folder):
+    """The page, the command line and Python agree; kept are 12 digits of each probability."""
+    whole = model.predict(cohort)
+    found = 0
+    for example in ready_examples(model, cohort):
+        prediction, _ = answer(model, example.filled)
+        probs = np.array([prediction.targets[name].probability for name in whole.targets])
+        found += bool((np.abs(whole.probability - probs).max(axis=1) < 1e-12).any())
+
+    assert found >= 3  # an item refused while the cohort was read cannot be put into a form
+
+
+def test_the_examples_show_everything_one_modality_the_others_and_a_refusal(model, cohort, folder):
+    examples = ready_examples(model, cohort)
+
+    answers = [answer(model, example.filled)[0] for example in examples]
+    assert [example.title for example in examples[:3]] == [
+        "All: image + notes + vitals",
+        "Only image",
+        "notes + vitals",
+    ]
+    assert [found.used for found in answers[:3]] == [("image", "notes", "vitals"), ("image",), ("notes", "vitals")]
+    assert [bool(found.refused) for found in answers] == [False, False, False, True]
+    assert not examples[0].trained_on
+
+
+def test_an_empty_form_is_no_answer_and_says_so(form):
+    page, picture = form.score(Filled())
+
+    assert "No answer. There is nothing usable to answer from." in words(page)
+    assert NOTICE in page
+    assert picture is None
+
+
+def test_an_answer_names_targets_thresholds_decisions_and_what_was_missing(form, model):
+    page, _ = form.score(Filled(note="Major pulmonary consolidation noted.", values={"heart_rate": "120"}))
+
+    for name in model.targets:
+        assert f"data-target='{name}'" in page
+    assert len(re.findall(r"threshold \d\.\d{3}", page)) == len(model.targets)
+    assert len(re.findall(r">(positive|negative)<", page)) == len(model.targets)
+    assert "notes used vitals used image missing" in words(page)
+    assert page.count("data:image/svg+xml;base64,") == len(model.targets)
+
+
+@pytest.mark.parametrize(
+    ("filled", "said"),
+    [
+        (Filled(values={"heart_rate": "700"}), "Heart rate: heart_rate 700 is outside 10-300 /min"),
+        (Filled(values={"heart_rate": "fast"}), "Heart rate: "),
+        (Filled(rows=[["heart_rat", "80", "", ""]]), "Row 1 of the table: "),
+        (Filled(rows=[["heart_rate", "80", "", "3"]]), "FUTURE_INPUT"),
+        (Filled(note="--"), "The note: the note has no letter and no digit"),
+        (Filled(age_years="200", note="fever"), "The age: "),
+        (Filled(age_years="old", note="fever"), "The age: "),
+        (Filled(rows=[["", "80", "", ""]]), "Row 1 of the table: "),
+    ],
+)
+def test_what_is_wrong_in_the_form_is_said_with_its_place(form, filled, said):
+    assert said in words(form.score(filled)[0])
+
+
+def test_nothing_from_outside_becomes_markup(form):
+    attack = "<img src=x onerror=alert(1)>"
+    page, _ = form.score(Filled(rows=[[attack, attack, attack, attack]], note=attack))
+
+    assert "<img src=x" not in page
+
+
+def test_an_upload_is_in_memory_only_and_dropped_after_the_answer(form, folder, upload, cohort):
+    """PEERS: patient files that stayed in gradio's temporary folder."""
+    path = next(path for path in sorted((cohort.root / "images").iterdir()) if path.suffix == ".png")
+    picture, preview = form.choose(upload("patient name.png", path.read_bytes()))
+
+    assert list(folder.iterdir()) == []
+    assert "data:image/png;base64," in preview
+    page, left = form.score(Filled(picture))
+    assert left is None
+    assert "image used" in words(page)
+    assert "The uploaded image was deleted" in words(page)
+    assert "patient name" not in page + preview + repr(picture)
+    assert list(folder.iterdir()) == []
+
+
+def test_an_example_stays_for_a_second_answer(form, model, cohort):
+    filled = ready_examples(model, cohort)[0].filled
+
+    assert form.score(filled)[1] is filled.picture
+    assert form.score(filled)[0] == form.score(replace(filled))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("note.png", b"a text file, whatever its name says", "NOT_AN_IMAGE"),
+        ("empty.dcm", b"", "FILE_EMPTY"),
+        ("large.dcm", b"\0" * (UPLOAD_BYTES + 1), "IMAGE_TOO_LARGE"),
+        ("cut.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "DECODE_FAILED"),
+    ],
+)
+def test_a_bad_upload_gives_a_sentence_and_leaves_no_file(form, folder, upload, name, content, code):
+    _, preview = form.choose(upload(name, content))
+
+    assert words(preview).startswith("The image: ")
+    assert words(preview).endswith(code)
+    assert list(folder.iterdir()) == []
+
+
+def test_only_uploads_are_read_and_removed(folder, tmp_path):
+    """The path comes from the browser: it may name any file."""
+    other = tmp_path / "other.png"
+    other.write_bytes(b"mine")
+    link = folder / "0123"
+    for path in (str(other), f"{folder}/../{tmp_path.name}/other.png", str(folder)):
+        with pytest.raises(ItemError, match="PATH_OUTSIDE: this is no upload"):
+            take_upload({"path": path, "orig_name": "x.png"})
+    link.symlink_to(other)
+    with pytest.raises(ItemError, match="PATH_OUTSIDE"):
+        take_upload({"path": str(link), "orig_name": "x.png"})
+    link.unlink()
+
+    assert other.read_bytes() == b"mine"
+
+
+def test_a_name_leaves_only_a_plain_suffix():
+    names = ["Doe^Jane.dcm", "x", "x.p n", "../../x.png", "x.verylongsuffix", "x.\u202egnp"]
+
+    assert [suffix_of(name) for name in names] == [".dcm", "", "", ".png", "", ""]
+
+
+def test_a_preview_of_no_image_is_none(folder):
+    pixels, problems = look_at(Picture(b"text", ".png", uploaded=True))
+
+    assert pixels is None
+    assert [problem.code for problem in problems] == ["NOT_AN_IMAGE"]
+
+
+def test_an_exclusive_group_shows_the_five_most_probable_classes():
+    """Seven classes told apart by a word each; no threshold, one decision."""
+    names = [f"class_{i}" for i in range(7)]
+    records = [
+        PatientRecord(
+            record_id=f"r{i}",
+            patient_id=f"p{i}",
+            notes=[Note(text=f"word{i % 7} and filler{i}")],
+            labels={name: int(i % 7 == k) for k, name in enumerate(names)},
+        )
+        for i in range(7 * 12)
+    ]
+    targets = {name: Target(name=name, group="kind_of_note") for name in names}
+    config = Config.model_validate({"notes": {"encoders": ["words"]}})
+    model = ClinicalModel(config).fit(Cohort.from_records(records, targets=targets))
+    prediction, places = answer(model, Filled(note="word3 again"))
+
+    page = answer_html(model, prediction, places, deleted=False)
+
+    assert "kind_of_note: the 5 most probable of 7" in words(page)
+    assert re.findall(r"data-target='(\w+)'", page)[0] == "class_3"
+    assert len(re.findall(r"data-target=", page)) == 5
+    assert page.count("most probable</span>") == 1
+    assert "threshold" not in page
