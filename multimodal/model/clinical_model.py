@@ -23,8 +23,8 @@ from .baselines import Baselines
 from .config import Config
 from .model_files import SCHEMA, check_manifest, write_manifest, written_whole
 from .scoring import Scores, gather, read
-from .stack import Stack
-from .training import decide, hashed_patients, train
+from .stack import Stack, decide
+from .training import hashed_patients, train
 
 LIBRARIES = ("multimodal-clinical", "numpy", "safetensors", "scikit-learn", "skops", "torch", "transformers")
 

@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 from ..fusion.blend import Blend, fit_blend
 from ..fusion.head import VARIANTS, Head, fit_head
 from ..fusion.subsets import all_sets, set_index
+from ..records import Target
 from ..trust.calibration import binary_loss, exclusive_loss, temperature
 
 FUSED = -1
@@ -68,6 +69,25 @@ class Stack:
             if len(unit) > 1:
                 out[:, unit] = softmax(value[:, unit], axis=1)
         return out
+
+
+def decide(probability: np.ndarray, thresholds: np.ndarray, units: Sequence[tuple[int, ...]]) -> np.ndarray:
+    """float (n, T), 0 or 1: above the threshold; in an exclusive group the most probable class. NaN stays NaN."""
+    out = (probability >= np.nan_to_num(thresholds)).astype(float)
+    for unit in units:
+        if len(unit) > 1:
+            columns = list(unit)
+            filled = np.where(np.isnan(probability[:, columns]), -1.0, probability[:, columns])
+            out[:, columns] = filled.argmax(axis=1)[:, None] == np.arange(len(columns))
+    return np.where(np.isnan(probability), np.nan, out)
+
+
+def exclusive_units(targets: Mapping[str, Target]) -> list[tuple[int, ...]]:
+    """Indexes of the targets that belong together: each target alone, or all classes of an exclusive group."""
+    units: dict[str, list[int]] = {}
+    for t, (name, target) in enumerate(targets.items()):
+        units.setdefault(f"group {target.group}" if target.group else name, []).append(t)
+    return [tuple(unit) for unit in units.values()]
 
 
 def calibrated(

@@ -129,7 +129,7 @@ def test_an_added_a_missing_and_a_newer_file_are_refused(tiny_model, tmp_path):
         ClinicalModel.load(folder)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "patients.json").unlink()
-    with pytest.raises(ModelError, match="patients.json is missing from"):
+    with pytest.raises(ModelError, match=r"patients\.json is missing from"):
         ClinicalModel.load(folder)
 
 
