@@ -17,7 +17,7 @@ from ..encoders import encoder_class
 from ..fusion.blend import Blend
 from ..fusion.head import Head
 from ..fusion.subsets import shapley
-from ..records import Batch, ModelError, PatientRecord, Predictions, Problem, Target
+from ..records import Batch, InputError, ModelError, PatientRecord, Predictions, Problem, Target
 from ..sources import Cohort
 from .baselines import Baselines
 from .config import Config
@@ -207,6 +207,16 @@ class ClinicalModel:
         """
         folder = Path(folder)
         model_id = check_manifest(folder)
+        try:
+            return cls._read(folder, model_id, device)
+        except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
+            if isinstance(error, InputError):
+                raise
+            message = f"{folder} is whole, but was written by another version of the package: train the model again"
+            raise ModelError(f"{message} ({type(error).__name__})") from error
+
+    @classmethod
+    def _read(cls, folder: Path, model_id: str, device: str) -> ClinicalModel:
         state = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         _check_versions(state["versions"])
         model = cls(Config.model_validate(state["config"]))

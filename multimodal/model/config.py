@@ -29,7 +29,7 @@ class ImageOptions(Section):
     weights: str | None = None
     epochs: Count = 25
     min_steps: Annotated[int, Field(ge=0)] = 300
-    max_steps: Count = 1500
+    max_steps: Count = 1000
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: Positive = 3e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
@@ -49,9 +49,9 @@ class NotesOptions(Section):
     width: Annotated[int, Field(ge=64, multiple_of=64)] = 128
     vocabulary: Annotated[int, Field(ge=100)] = 6000
     length: Annotated[int, Field(ge=32, le=512)] = 96
-    epochs: Count = 8
+    epochs: Count = 5
     min_steps: Annotated[int, Field(ge=0)] = 200
-    max_steps: Count = 1500
+    max_steps: Count = 600
     batch_size: Count = 16
     learning_rate: Positive = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
