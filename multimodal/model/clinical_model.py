@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 
-from ..encoders import encoder_class
-from ..fusion.blend import Blend
-from ..fusion.head import Head
 from ..fusion.subsets import shapley
 from ..records import Batch, InputError, ModelError, PatientRecord, Predictions, Problem, Target
 from ..sources import Cohort
-from .baselines import Baselines
 from .config import Config
-from .model_files import SCHEMA, check_manifest, write_manifest, written_whole
+from .model_files import check_manifest, written_whole
+from .saved import read_model, write_model
 from .scoring import Scores, gather, read
-from .stack import Stack, decide
+from .stack import decide
 from .training import hashed_patients, train
-
-LIBRARIES = ("multimodal-clinical", "numpy", "safetensors", "scikit-learn", "skops", "torch", "transformers")
 
 
 class ClinicalModel:
@@ -35,7 +26,8 @@ class ClinicalModel:
     config  the options; `Config()` by default. `fit` does not change it.
 
     After `fit` or `load`: targets_ {name: Target}; modalities_ in order; thresholds_ float (T,), NaN in an exclusive
-    group; figures_ the cross-fitted figures; summary_ what it was trained on; encoders_, stack_, baselines_.
+    group; figures_ the cross-fitted figures; summary_ what it was trained on; own_measurements_ the codes that the
+    training cohort added to the measurement table; encoders_, stack_, baselines_.
     """
 
     def __init__(self, config: Config | None = None):
@@ -60,8 +52,9 @@ class ClinicalModel:
         self.salt_, self.patients_ = fitted.salt, fitted.patients
         self.figures_, self.summary_ = dict(fitted.figures), dict(fitted.summary)
         self.problems_: list[Problem] = list(fitted.problems)
+        self.own_measurements_ = dict(fitted.own_measurements)
         with tempfile.TemporaryDirectory() as folder:
-            self.model_id_ = self._write(Path(folder))
+            self.model_id_ = write_model(self, Path(folder))
         return self
 
     @property
@@ -128,6 +121,8 @@ class ClinicalModel:
 
     def score(self, batch: Batch, *, precision: str = "fp32") -> Scores:
         """The log-odds with every set of modalities shown, and what was found on the way."""
+        missing = {code: kind for code, kind in self.own_measurements_.items() if code not in batch.table}
+        batch = replace(batch, table=batch.table.extended(missing))
         inputs = {modality: read(batch, modality, self.config_) for modality in self.modalities}
         evidence, present, problems = gather(self.encoders_, inputs, precision)
         z = self.stack_.z(evidence)
@@ -163,40 +158,7 @@ class ClinicalModel:
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder, whole or absent. Raises UsageError if it exists."""
         with written_whole(Path(folder), overwrite=overwrite) as beside:
-            self._write(beside)
-
-    def _write(self, folder: Path) -> str:
-        stack = self.stack_
-        state = {
-            "schema": SCHEMA,
-            "versions": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
-            "config": self.config_.model_dump(mode="json"),
-            "targets": [target.model_dump(mode="json") for target in self.targets_.values()],
-            "modalities": self.modalities,
-            "encoders": {modality: list(named) for modality, named in self.encoders_.items()},
-            "units": stack.units,
-            "summary": self.summary_,
-            "problems": [problem._asdict() for problem in self.problems_],
-            "figures": self.figures_,
-        }
-        _write_json(folder / "model.json", state)
-        _write_json(folder / "patients.json", {"salt": self.salt_, "hmac_sha256": sorted(self.patients_)})
-        arrays = {"base": stack.base, "variant": stack.variant, "single": stack.single, "limit": stack.limit}
-        arrays |= {"temperature": stack.temperature, "thresholds": self.thresholds_}
-        arrays |= {"head.slope": stack.head.slope, "head.shift": stack.head.shift}
-        arrays |= {f"head.gate.{name}": array for name, array in stack.head.gate.items()}
-        arrays |= {f"baseline.{name}": cuts for name, cuts in self.baseline_thresholds_.items()}
-        for modality, blend in stack.blends.items():
-            for part in ("weights", "intercept", "limit"):
-                arrays[f"blend.{modality}.{part}"] = getattr(blend, part)
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "fusion.safetensors")
-        for named in self.encoders_.values():
-            for name, encoder in named.items():
-                (folder / "encoders" / name).mkdir(parents=True)
-                encoder.save(folder / "encoders" / name)
-        (folder / "baselines").mkdir()
-        self.baselines_.save(folder / "baselines")
-        return write_manifest(folder)
+            write_model(self, beside)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> ClinicalModel:
@@ -208,35 +170,15 @@ class ClinicalModel:
         folder = Path(folder)
         model_id = check_manifest(folder)
         try:
-            return cls._read(folder, model_id, device)
+            model = cls()
+            read_model(model, folder, device)
+            model.model_id_ = model_id
+            return model
         except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
             if isinstance(error, InputError):
                 raise
             message = f"{folder} is whole, but was written by another version of the package: train the model again"
             raise ModelError(f"{message} ({type(error).__name__})") from error
-
-    @classmethod
-    def _read(cls, folder: Path, model_id: str, device: str) -> ClinicalModel:
-        state = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        _check_versions(state["versions"])
-        model = cls(Config.model_validate(state["config"]))
-        model.config_ = model.config
-        model.model_id_ = model_id
-        model.targets_ = {target["name"]: Target.model_validate(target) for target in state["targets"]}
-        patients = json.loads((folder / "patients.json").read_text(encoding="utf-8"))
-        model.salt_, model.patients_ = patients["salt"], frozenset(patients["hmac_sha256"])
-        model.summary_, model.figures_ = state["summary"], state["figures"]
-        model.problems_ = [Problem(**problem) for problem in state["problems"]]
-        arrays = load_file(folder / "fusion.safetensors")
-        model.stack_ = _stack_of(state, arrays)
-        model.thresholds_ = arrays["thresholds"]
-        model.baseline_thresholds_ = _under("baseline.", arrays)
-        model.encoders_ = {
-            modality: {name: encoder_class(name).load(folder / "encoders" / name, device=device) for name in names}
-            for modality, names in state["encoders"].items()
-        }
-        model.baselines_ = Baselines.load(folder / "baselines")
-        return model
 
 
 def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
@@ -266,35 +208,3 @@ def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
         problems=[problems for part in parts for problems in part.problems],
         abstained=np.concatenate([part.abstained for part in parts]),
     )
-
-
-def _stack_of(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Stack:
-    return Stack(
-        modalities=tuple(state["modalities"]),
-        units=tuple(tuple(unit) for unit in state["units"]),
-        base=arrays["base"],
-        blends={
-            name: Blend(*(arrays[f"blend.{name}.{part}"] for part in ("weights", "intercept", "limit")))
-            for name in state["modalities"]
-        },
-        head=Head(arrays["base"], arrays["head.slope"], arrays["head.shift"], _under("head.gate.", arrays)),
-        variant=arrays["variant"],
-        single=arrays["single"],
-        temperature=arrays["temperature"],
-        limit=arrays["limit"],
-    )
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _check_versions(saved: Mapping[str, str]) -> None:
-    """scikit-learn's files are tied to its minor version; everything else is plain arrays."""
-    ours, theirs = version("scikit-learn"), saved["scikit-learn"]
-    if ours.split(".")[:2] != theirs.split(".")[:2]:
-        raise ModelError(f"the model was saved with scikit-learn {theirs}, here is {ours}: install {theirs}")
-
-
-def _write_json(path: Path, state: Any) -> None:
-    path.write_text(json.dumps(state, indent=1, ensure_ascii=True, allow_nan=False), encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..encoders.inputs import READERS
-from ..records import CohortError, Problem, Target
+from ..records import CohortError, MeasurementKind, Problem, Target, measurement_table
 from ..trust.tabulate import tabulate
 from ..trust.thresholds import choose_threshold
 from .baselines import Baselines, fit_baselines
@@ -41,6 +41,7 @@ class Trained:
     figures: Mapping[str, Any]
     summary: Mapping[str, Any]
     problems: Sequence[Problem]
+    own_measurements: Mapping[str, MeasurementKind]
 
 
 def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str], None]) -> Trained:
@@ -97,6 +98,7 @@ def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str
         figures=tabulate(scored, random_state=config.train.seed),
         summary=_summary(cohort, batch, targets, labels, fitted, stack, groups),
         problems=problems,
+        own_measurements={code: kind for code, kind in batch.table.items() if measurement_table().get(code) != kind},
     )
 
 

@@ -221,3 +221,26 @@ def test_a_cohort_without_records_gives_no_predictions(model, tmp_path):
     (tmp_path / "empty.csv").write_text("record_id,patient_id,note\n")
 
     assert len(model.predict(Cohort.open(tmp_path / "empty.csv"))) == 0
+
+
+def test_a_cohorts_own_measurement_is_known_to_its_model(tmp_path):
+    """A code that cohort.toml declares counts for a PatientRecord too, also after saving and loading."""
+    from multimodal.records import MeasurementKind, Target
+
+    n = 60
+    ids, sick = [f"r{row}" for row in range(n)], [row % 2 for row in range(n)]
+    own = {"rash": MeasurementKind("rash", "Rash", "", "quantity", "1", -np.inf, np.inf)}
+    tables = {
+        "patients": pd.DataFrame({"record_id": ids, "patient_id": ids}),
+        "measurements": pd.DataFrame({"record_id": ids, "code": "rash", "value": sick}),
+        "labels": pd.DataFrame({"record_id": ids, "measles": sick}),
+    }
+    targets = {"measles": Target(name="measles")}
+    write_cohort(tmp_path / "c", CohortTables("c", "made for a test", targets, tables, measurements=own))
+    config = Config.model_validate({"vitals": {"encoders": ["forest"]}})
+    ClinicalModel(config).fit(Cohort.open(tmp_path / "c")).save(tmp_path / "model")
+    record = PatientRecord(record_id="x", patient_id="x", measurements=[{"code": "rash", "value": 1}])
+    found = ClinicalModel.load(tmp_path / "model").predict([record])
+
+    assert (found[0].used, found[0].refused) == (("vitals",), ())
+    assert found.probability[0, 0] > 0.8
