@@ -231,14 +231,12 @@ def train(
     chosen = Cohort.open(cohort, ignore=ignore or ())
     if split is not None:
         chosen = chosen.of_split(split)
-    if options.train.holdout:
-        chosen, _ = chosen.split(options.train.holdout, options.train.seed)
     with progress(quiet, "reading") as (advance, say):
         model = ClinicalModel(options).fit(
             chosen, progress=lambda what, done, total: advance(done, total, what), report=say
         )
         model.save(out, overwrite=overwrite)
-        say(f"{out}: model {model.model_id}, {len(chosen):,} records")
+        say(f"{out}: model {model.model_id}, {model.summary_['records']:,} records")
     if as_json:
         print_json(facts(model))
     else:

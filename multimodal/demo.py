@@ -67,8 +67,7 @@ def make_demo(
         write_cohort(paths["cohort"], synthesize(patients, SEED), overwrite=True)
         _write_state(folder, made_with, ["cohort"])
     if "model" not in done:
-        training, _ = Cohort.open(paths["cohort"]).split(HOLDOUT, SEED)
-        model = ClinicalModel(config).fit(training, progress=progress, report=report)
+        model = ClinicalModel(config).fit(Cohort.open(paths["cohort"]), progress=progress, report=report)
         model.save(paths["model"], overwrite=True)
         _write_state(folder, made_with, ["cohort", "model"])
     if "evaluation" not in done:

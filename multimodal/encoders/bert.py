@@ -23,12 +23,12 @@ from ..learning.loop import Schedule, masked_bce, train
 from ..learning.weights import load_weights, save_weights
 from ..notes import Notes
 from ..notes.chunks import Chunks, chunked
-from ..records import Evidence, UsageError
+from ..notes.wordpiece import learn_wordpiece
+from ..records import Evidence, Problem, UsageError
 
 TOKENS_AT_ONCE = 8192
 # The two last layers learn this much faster than the BERT below, which else waits hundreds of steps for a gradient.
 GAIN = 10.0
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 class Network(nn.Module):
@@ -65,15 +65,15 @@ class BERT:
         self,
         *,
         checkpoint: str | None = None,
-        layers: int = 3,
-        width: int = 192,
+        layers: int = 2,
+        width: int = 128,
         vocabulary: int = 6000,
         length: int = 96,
-        epochs: int = 10,
-        min_steps: int = 300,
-        max_steps: int = 3000,
+        epochs: int = 5,
+        min_steps: int = 200,
+        max_steps: int = 600,
         learning_rate: float = 5e-4,
-        weight_decay: float = 0.05,
+        weight_decay: float = 0.01,
         dropout: float = 0.2,
         batch_size: int = 16,
         device: str = "auto",
@@ -99,12 +99,24 @@ class BERT:
         own = {key: value for key, value in options.items() if key != "encoders"}
         return cls(**own, device=device, on_step=on_step)
 
-    def steps(self, n_records: int) -> int:
-        """How many steps `fit` takes on so many records with a note."""
-        return self._schedule.steps(-(-n_records // self.batch_size))
+    def check(self) -> None:
+        """Raise UsageError if the checkpoint is not there or cannot be used."""
+        if self.checkpoint is not None:
+            _from_folder(Path(self.checkpoint), self.length)
+
+    def steps(self, inputs: Notes) -> int:
+        """How many steps `fit` takes on these inputs, unless it is told."""
+        return self._schedule.steps(-(-int(inputs.present.sum()) // self.batch_size))
 
     def fit(
-        self, inputs: Notes, targets: Sequence[str], y: np.ndarray, groups: np.ndarray, *, random_state: int
+        self,
+        inputs: Notes,
+        targets: Sequence[str],
+        y: np.ndarray,
+        groups: np.ndarray,
+        *,
+        random_state: int,
+        steps: int | None = None,
     ) -> BERT:
         """y: float (n, T), NaN unknown."""
         del groups  # nothing is chosen inside: no inner split
@@ -132,7 +144,7 @@ class BERT:
                 Network(bert, len(targets), self.dropout),
                 batches,
                 _loss,
-                steps=self.steps(len(present)),
+                steps=steps or self.steps(inputs),
                 schedule=self._schedule,
                 device=device,
                 precision=training_precision(device),
@@ -158,7 +170,20 @@ class BERT:
             present[rows] = True
             out[rows] = np.add.reduceat(weight * log_odds[chunks.chunk], starts) / np.add.reduceat(weight, starts)
             mean[rows] = np.add.reduceat(embedding[chunks.chunk], starts) / lengths[:, None]
-        return Evidence(out, present, embedding=mean)
+        return Evidence(out, present, self._unknown(chunks), embedding=mean)
+
+    def _unknown(self, chunks: Chunks) -> list[tuple[int, Problem]]:
+        """MOSTLY_UNKNOWN for each record over half of whose tokens the tokenizer does not know."""
+        unknown_id, ends = self.tokenizer_.unk_token_id, set(self.tokenizer_.all_special_ids)
+        counts = np.array(
+            [[ids.count(unknown_id), sum(i not in ends or i == unknown_id for i in ids)] for ids in chunks.tokens]
+        ).reshape(-1, 2)
+        totals = np.zeros((chunks.n, 2), dtype=np.int64)
+        np.add.at(totals, chunks.record, counts[chunks.chunk])
+        return [
+            (int(row), Problem("MOSTLY_UNKNOWN", "notes", "over half of the words are unknown to the model"))
+            for row in np.flatnonzero(totals[:, 0] * 2 > totals[:, 1])
+        ]
 
     def _encoded(
         self, chunks: Chunks, device: torch.device, precision: str
@@ -195,10 +220,10 @@ class BERT:
     def _fresh(self, texts: Sequence[str]) -> tuple:
         """A tokenizer and a BERT before training on the labels."""
         if self.checkpoint is not None:
-            return _from_folder(Path(self.checkpoint))
+            return _from_folder(Path(self.checkpoint), self.length)
         from transformers import AutoModel, BertConfig
 
-        tokenizer = _learnt_tokenizer(texts, self.vocabulary)
+        tokenizer = learn_wordpiece(texts, self.vocabulary)
         config = BertConfig(
             vocab_size=len(tokenizer),
             hidden_size=self.width,
@@ -262,19 +287,7 @@ def pooled(log_odds: torch.Tensor, attention: torch.Tensor, owner: torch.Tensor,
     return torch.zeros_like(highest).scatter_add(0, index, weight * log_odds) / total
 
 
-def _learnt_tokenizer(texts: Sequence[str], size: int):
-    """A WordPiece tokenizer learnt from `texts`: lower-cased, without accents, CJK by character."""
-    from tokenizers import BertWordPieceTokenizer
-    from transformers import BertTokenizerFast
-
-    learnt = BertWordPieceTokenizer(lowercase=True, strip_accents=True)
-    learnt.train_from_iterator(
-        texts, vocab_size=size, min_frequency=2, special_tokens=list(SPECIAL_TOKENS), show_progress=False
-    )
-    return BertTokenizerFast(tokenizer_object=learnt._tokenizer, model_max_length=1_000_000)
-
-
-def _from_folder(folder: Path) -> tuple:
+def _from_folder(folder: Path, length: int) -> tuple:
     """Tokenizer and model of a BERT-family folder. Raises UsageError if it is none, or holds no safetensors."""
     from transformers import AutoModel, AutoTokenizer
 
@@ -283,4 +296,10 @@ def _from_folder(folder: Path) -> tuple:
             raise UsageError(f"notes.checkpoint: {folder} holds no {name}; give the folder of a BERT-family checkpoint")
     only_here = {"local_files_only": True, "trust_remote_code": False}
     tokenizer = AutoTokenizer.from_pretrained(folder, **only_here)
-    return tokenizer, AutoModel.from_pretrained(folder, use_safetensors=True, **only_here)
+    model = AutoModel.from_pretrained(folder, use_safetensors=True, **only_here)
+    if tokenizer.pad_token_id is None:
+        raise UsageError(f"notes.checkpoint: the tokenizer in {folder} has no padding token")
+    longest = getattr(model.config, "max_position_embeddings", length)
+    if longest < length:
+        raise UsageError(f"notes.length is {length}, but the model in {folder} reads at most {longest} tokens")
+    return tokenizer, model

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from ..learning.devices import autocast, pick_device, seeded, training_precision
 from ..learning.loop import Schedule, masked_bce, train
 from ..learning.weights import load_weights, save_weights
-from ..records import Evidence, Problem
+from ..records import Evidence, Problem, UsageError
 from .augment import Augmentation, augment
 from .backbones import BACKBONES
 from .inputs import ImageInputs
@@ -54,8 +55,8 @@ class CNN:
         backbone: str = "compact",
         weights: str | None = None,
         epochs: int = 25,
-        min_steps: int = 400,
-        max_steps: int = 4000,
+        min_steps: int = 300,
+        max_steps: int = 1000,
         learning_rate: float = 3e-3,
         weight_decay: float = 0.05,
         dropout: float = 0.2,
@@ -84,12 +85,27 @@ class CNN:
         augmentation = Augmentation(**{key: options[key] for key in names})
         return cls(**own, augmentation=augmentation, device=device, on_step=on_step)
 
-    def steps(self, n_images: int) -> int:
-        """How many steps `fit` takes on so many images."""
-        return self._schedule.steps(-(-n_images // self.batch_size))
+    def check(self) -> None:
+        """Raise UsageError if the weights are not there or are another network's."""
+        try:
+            self._network(1, np.zeros(1, dtype=np.float32))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(f"image.weights: {self.weights} is no file of {self.backbone}: {reason}") from None
+
+    def steps(self, inputs: ImageInputs) -> int:
+        """How many steps `fit` takes on these inputs, unless it is told."""
+        return self._schedule.steps(-(-len(inputs.pixels) // self.batch_size))
 
     def fit(
-        self, inputs: ImageInputs, targets: Sequence[str], y: np.ndarray, groups: np.ndarray, *, random_state: int
+        self,
+        inputs: ImageInputs,
+        targets: Sequence[str],
+        y: np.ndarray,
+        groups: np.ndarray,
+        *,
+        random_state: int,
+        steps: int | None = None,
     ) -> CNN:
         """y: float (n, T), NaN unknown. Every image carries its record's labels; those of one
         record share a weight of 1."""
@@ -114,7 +130,7 @@ class CNN:
                 self._network(len(targets), _base_log_odds(y)).to(memory_format=torch.channels_last),
                 batches,
                 lambda network, batch: masked_bce(network(batch[0])[0], batch[1], batch[2]),
-                steps=self.steps(len(pictures)),
+                steps=steps or self.steps(inputs),
                 schedule=self._schedule,
                 device=device,
                 precision=training_precision(device),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,10 @@ from safetensors.numpy import load_file, save_file
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedGroupKFold
 
 from ..notes import Notes, marked_words
 from ..records import Evidence, Problem
+from .penalty import chosen
 
 INVERSE_PENALTIES = (0.3, 3.0, 30.0)
 MAX_FEATURES = 50_000
@@ -36,7 +36,7 @@ def word_terms(text: str) -> list[str]:
 
 def character_terms(text: str) -> list[str]:
     """Runs of 3 to 5 characters inside words, with the word's borders."""
-    text = " ".join(text.casefold().split())[:100_000]
+    text = " ".join(text.casefold().split())
     terms = []
     for word in text.split(" "):
         padded = f" {word} "
@@ -87,8 +87,8 @@ class LinearWords:
         if len(np.unique(y)) < 2:
             self.intercept_[t] = np.log((y.sum() + 1) / (len(y) - y.sum() + 1))
             return
-        best = min(INVERSE_PENALTIES, key=lambda c: _inner_loss(c, x, y, groups, random_state))
-        model = _regression(best, random_state).fit(x, y)
+        best = chosen(INVERSE_PENALTIES, partial(_regression, random_state), x, y, groups, random_state)
+        model = _regression(random_state, best).fit(x, y)
         self.coef_[t], self.intercept_[t], self.inverse_penalty_[t] = model.coef_[0], model.intercept_[0], best
 
     def encode(self, inputs: Notes, *, precision: str = "fp32") -> Evidence:
@@ -110,9 +110,8 @@ class LinearWords:
         problems = []
         for row, text in zip(inputs.record, inputs.text, strict=True):
             tokens = {token.removeprefix("not_") for token in marked_words(text)} - {"."}
-            unknown = sum(token not in known for token in tokens)
-            if unknown * 2 > len(tokens):
-                message = f"{unknown} of {len(tokens)} different words are unknown to the model"
+            if sum(token not in known for token in tokens) * 2 > len(tokens):
+                message = "over half of the words are unknown to the model"
                 problems.append((int(row), Problem("MOSTLY_UNKNOWN", "notes", message)))
         return problems
 
@@ -151,18 +150,5 @@ class LinearWords:
         return model
 
 
-def _regression(inverse_penalty: float, random_state: int) -> LogisticRegression:
+def _regression(random_state: int, inverse_penalty: float) -> LogisticRegression:
     return LogisticRegression(C=inverse_penalty, solver="liblinear", random_state=random_state)
-
-
-def _inner_loss(
-    inverse_penalty: float, x: sparse.csr_matrix, y: np.ndarray, groups: np.ndarray, random_state: int
-) -> float:
-    """Log-loss over three inner folds, none of which splits a group."""
-    losses = []
-    for train, held_out in StratifiedGroupKFold(3, shuffle=True, random_state=random_state).split(x, y, groups):
-        if len(np.unique(y[train])) < 2 or not len(held_out):
-            continue
-        model = _regression(inverse_penalty, random_state).fit(x[train], y[train])
-        losses.append(log_loss(y[held_out], model.predict_proba(x[held_out])[:, 1], labels=[0, 1]) * len(held_out))
-    return float(np.sum(losses))

@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.svm import LinearSVC
 
 from ..records import Evidence
 from ..vitals import FeaturePlan, plan
 from .inputs import VitalsInputs
+from .penalty import chosen
 from .sklearn_files import load_sklearn, save_sklearn
 
 INVERSE_PENALTIES = (0.0005, 0.005, 0.05)
@@ -89,7 +89,7 @@ class Tabular:
         if not self.linear:
             model = self.build(random_state).fit(no_empty_column(x), y)
         else:
-            best = min(INVERSE_PENALTIES, key=lambda c: _inner_loss(c, x, y, groups, random_state))
+            best = chosen(INVERSE_PENALTIES, partial(logistic, random_state), x, y, groups, random_state)
             model = self.build(random_state, best).fit(x, y)
         if isinstance(model, RandomForestClassifier):
             # One thread at prediction: two would add the trees' votes in an order of their own.
@@ -178,13 +178,3 @@ def _normal_scores(x: np.ndarray, random_state: int) -> QuantileTransformer:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         return scores.fit(x)
-
-
-def _inner_loss(inverse_penalty: float, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> float:
-    """Log-loss of the logistic regression over three inner folds, none of which splits a group."""
-    losses = []
-    for train, held_out in StratifiedGroupKFold(3, shuffle=True, random_state=random_state).split(x, y, groups):
-        if len(np.unique(y[train])) == 2 and len(held_out):
-            model = logistic(random_state, inverse_penalty).fit(x[train], y[train])
-            losses.append(log_loss(y[held_out], model.predict_proba(x[held_out])[:, 1], labels=[0, 1]) * len(held_out))
-    return float(np.sum(losses))

@@ -14,7 +14,7 @@ import numpy as np
 
 from multimodal.records import CohortError, UsageError, shown
 
-from ..trust.tabulate import Answers, Group, Scored, curves, tabulate
+from ..trust.tabulate import Answers, Group, Scored, curves, group_of, tabulate
 from .report import About, best_single, render
 
 if TYPE_CHECKING:
@@ -252,18 +252,11 @@ def _columns(answers: Answers, places: list[int]) -> Answers:
 def _groups(model: ClinicalModel, cohort: Cohort, fused: Answers) -> dict[str, Group]:
     """The exclusive groups: the class that each record has, also one that the model left out, and the one decided."""
     names = np.array(list(model.targets), dtype=object)
-    groups = {}
-    for group, places in model.groups.items():
-        ours = list(names[places])
-        theirs = [name for name, target in cohort.targets.items() if target.group == group or name in ours]
-        if not set(ours) & set(theirs):
-            continue
-        labels = np.nan_to_num(np.asarray(cohort.labels(theirs), dtype=float))
-        truth = np.array(theirs, dtype=object)[labels.argmax(axis=1)]
-        truth[labels.max(axis=1) < 1] = None
-        decided = np.array(ours, dtype=object)[np.nan_to_num(fused.decision[:, places]).argmax(axis=1)]
-        groups[group] = Group((*ours, *(name for name in theirs if name not in ours)), truth, decided)
-    return groups
+    found = {
+        group: group_of(group, list(names[places]), cohort.targets, cohort.labels, fused.decision[:, places])
+        for group, places in model.groups.items()
+    }
+    return {group: one for group, one in found.items() if one is not None}
 
 
 def _summary_row(name: str, found: Mapping) -> tuple[str, ...]:

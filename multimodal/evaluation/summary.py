@@ -41,8 +41,9 @@ def cross_fitted_table(model: ClinicalModel) -> str:
     """The figures of the training, with what they are and what was left out."""
     left_out = [textwrap.fill(f"left out: {problem}", 80, subsequent_indent="  ") for problem in model.problems_]
     head = (
-        "Cross-fitted figures: each patient was answered by encoders, fusion,\n"
-        "calibration and thresholds that were fitted without that patient."
+        "Cross-fitted figures: each patient was answered by encoders, fusion and\n"
+        "calibration that were fitted without that patient, and decided at a threshold\n"
+        "that was chosen on the other folds."
     )
     return "\n".join([head, "", figures_table(model.figures_), *([""] if left_out else []), *left_out])
 

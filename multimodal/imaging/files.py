@@ -7,12 +7,31 @@ from pathlib import Path
 
 from multimodal.records import ItemError, shown
 
-from .image import MAX_BYTES
+from .image import MAX_BYTES, MAX_FRAMES
 
 
 def is_folder(path: Path) -> bool:
     """Whether `path` is a folder. Raises ItemError: FILE_MISSING, FILE_UNREADABLE."""
     return stat.S_ISDIR(_mode(path))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files in a folder, sorted by name, without hidden ones and folders within.
+
+    Raises ItemError: FILE_UNREADABLE for a folder that the system does not let us list or enter, IMAGE_TOO_LARGE for
+    over 1,024 files, PATH_OUTSIDE for a link that leads out of the folder.
+    """
+    try:
+        home = folder.resolve()
+        files = sorted(file for file in folder.iterdir() if not file.name.startswith(".") and not file.is_dir())
+        if len(files) > MAX_FRAMES:
+            raise ItemError("IMAGE_TOO_LARGE", f"the folder has {len(files)} files; at most {MAX_FRAMES} are read.")
+        outside = [file for file in files if not file.resolve().is_relative_to(home)]
+    except (OSError, RuntimeError) as error:  # a circle of links is a RuntimeError up to Python 3.12
+        raise ItemError("FILE_UNREADABLE", "the folder or a link in it cannot be followed.") from error
+    if outside:
+        raise ItemError("PATH_OUTSIDE", "a file of the series is a link that leads out of its folder.")
+    return files
 
 
 def file_bytes(path: Path) -> bytes:

@@ -44,10 +44,10 @@ def number(value, default: float) -> float:
     """The first number of a DICOM value; `default` where there is none; NaN where it is no number."""
     if value is None or value == "":
         return default
-    first = value if isinstance(value, str | bytes | int | float) or not hasattr(value, "__len__") else value[0]
     try:
+        first = value if isinstance(value, str | bytes | int | float) or not hasattr(value, "__len__") else value[0]
         return float(first)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return math.nan
 
 

@@ -83,9 +83,17 @@ def layout_of(dataset: Dataset, syntax: str) -> Layout:
     signed = not is_float and bool(integer(dataset, "PixelRepresentation", 0, 1, default=0))
     if stored > allocated:
         raise ItemError("HEADER_MISMATCH", f"BitsStored is {stored}, over BitsAllocated {allocated}.")
-    if high != stored - 1 and (high >= allocated or high < stored - 1 or syntax not in NATIVE):
+    # Only in ACR-NEMA, the uncompressed standard before DICOM, may the stored bits lie higher.
+    if high != stored - 1 and not (_is_acr_nema(dataset) and syntax in NATIVE and stored - 1 < high < allocated):
         raise ItemError("HEADER_MISMATCH", f"HighBit is {high} with BitsStored {stored}.")
     return Layout(keyword, syntax, rows, columns, frames, samples, allocated, stored, high, signed, photometric)
+
+
+def _is_acr_nema(dataset: Dataset) -> bool:
+    try:
+        return str(dataset.get("RecognitionCode") or "").strip().upper().startswith("ACR-NEMA")
+    except Exception:  # pydicom converts on access, and raises whatever its converters do
+        return False
 
 
 def _has_palette(dataset: Dataset) -> bool:

@@ -15,6 +15,7 @@ from multimodal.records import ItemError
 
 from .colour import luma
 from .image import NOT_FINITE, Image, check_size, is_blank, over_range
+from .pages import frames_of
 
 BITS = 258  # the TIFF tag BitsPerSample
 PHOTOMETRIC = 262  # the TIFF tag; 0 is WhiteIsZero
@@ -32,10 +33,10 @@ def read_picture(data: bytes, found: str) -> Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture = PIL.Image.open(io.BytesIO(data), formats=[found])
-            check_size(*picture.size, bytes_per_pixel=_bytes_per_pixel(picture.mode))
+            frames = frames_of(picture, data)
+            check_size(*picture.size, frames, _bytes_per_pixel(picture.mode))
             lossy = found == "JPEG" or (found == "WEBP" and b"VP8 " in data)
             white_is_zero = found == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0
-            frames = picture.n_frames if found == "TIFF" else (2 if getattr(picture, "is_animated", False) else 1)
             picture.seek(0)
             if frames > 1:
                 notes.append(("FIRST_FRAME", "the file has several frames or pages; the first is read."))

@@ -27,7 +27,7 @@ from ..encoders.tabular import no_empty_column
 from ..fusion.subsets import all_sets, set_index
 from ..vitals import FeaturePlan, news2, plan
 
-NEWS2_THRESHOLD = 7.0
+WORD = r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ def fit_baselines(
             known = ~np.isnan(y[rows, t])
             if _both(y[rows[known], t]):
                 regression = LogisticRegression(max_iter=1000, random_state=random_state)
-                vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=min(2, known.sum()), sublinear_tf=True)
+                # Every run of letters is a word, and so is a single CJK character: such texts have no blanks.
+                vectorizer = TfidfVectorizer(ngram_range=(1, 2), token_pattern=WORD, sublinear_tf=True)
                 words[target] = make_pipeline(vectorizer, regression).fit(texts[known], y[rows[known], t])
     if "vitals" in inputs:
         rows = np.flatnonzero(inputs["vitals"].present)

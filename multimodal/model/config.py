@@ -7,9 +7,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from ..records import UsageError, did_you_mean
+from ..trust.thresholds import check_rule
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -40,6 +50,12 @@ class ImageOptions(Section):
     contrast: Share = 0.20
     noise: Share = 0.03
     flip: bool = False
+
+    @model_validator(mode="after")
+    def _weights_fit(self):
+        if self.weights is not None and self.backbone == "compact":
+            raise ValueError('weights are for a torchvision backbone: choose one, for example backbone = "resnet18"')
+        return self
 
 
 class NotesOptions(Section):
@@ -74,13 +90,11 @@ class FusionOptions(Section):
 
 
 class TrustOptions(Section):
-    threshold: Annotated[
-        str, Field(pattern=r"^(youden|f1|min_sens_ppv|sensitivity:[01](\.\d+)?|cost:\d+(\.\d+)?)$")
-    ] = "youden"
+    threshold: Annotated[str, AfterValidator(check_rule)] = "youden"
 
 
 class TrainOptions(Section):
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Count = 2
@@ -133,7 +147,8 @@ def _value(text: str) -> object:
 def _said(item: dict) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
-        return f"{place}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+        message = item["msg"].removeprefix("Value error, ")
+        return f"{place}: {message[:1].lower()}{message[1:]}"
     form: type[BaseModel] = Config
     for part in item["loc"][:-1]:
         form = form.model_fields[part].annotation  # type: ignore[assignment]

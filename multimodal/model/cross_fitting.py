@@ -41,7 +41,6 @@ def cross_fit(
 
     advance(name, share) is called as the work goes on; the shares of all calls sum to the number of trainings.
     """
-    seed = config.train.seed
     evidence, present, encoders = {}, [], {}
     for modality, whole in inputs.items():
         names = getattr(config, modality).encoders
@@ -50,28 +49,36 @@ def cross_fit(
         encoders[modality] = {}
         for c, name in enumerate(names):
             seen = np.zeros(len(y), dtype=bool)
+            steps = []
             for fold in np.unique(folds):
                 inside = np.flatnonzero((folds != fold) & whole.present)
                 outside = np.flatnonzero(folds == fold)
-                model = _fitted(name, whole.take(inside), targets, y[inside], groups[inside], config, seed, advance)
+                shown = whole.take(inside), targets, y[inside], groups[inside]
+                model, taken = _fitted(name, shown, config, None, advance)
+                steps.append(taken)
                 found = model.encode(whole.take(outside))
                 out[outside, c], seen[outside] = found.log_odds, found.present
             there &= seen
             having = np.flatnonzero(whole.present)
-            encoders[modality][name] = _fitted(
-                name, whole.take(having), targets, y[having], groups[having], config, seed, advance
-            )
+            shown = whole.take(having), targets, y[having], groups[having]
+            # As many steps as the folds took: a longer training would shift the evidence that the head has learnt on.
+            as_long = None if None in steps else round(np.mean(steps))
+            encoders[modality][name], _ = _fitted(name, shown, config, as_long, advance)
         evidence[modality] = out
         present.append(there)
     return CrossFitted(evidence, np.stack(present, axis=1), encoders)
 
 
-def _fitted(name, inputs, targets, y, groups, config: Config, seed: int, advance) -> Any:
+def _fitted(
+    name: str, shown: tuple, config: Config, steps: int | None, advance: Callable[[str, float], None]
+) -> tuple[Any, int | None]:
+    """A fitted encoder, and the steps that it took where it has any. shown: inputs, targets, y, groups."""
     encoder = new_encoder(name, config)
-    if hasattr(encoder, "steps"):
-        share = 1 / encoder.steps(len(inputs))
-        encoder.on_step = lambda: advance(name, share)
-        return encoder.fit(inputs, targets, y, groups, random_state=seed)
-    encoder.fit(inputs, targets, y, groups, random_state=seed)
-    advance(name, 1.0)
-    return encoder
+    seed = config.train.seed
+    if not hasattr(encoder, "steps"):
+        encoder.fit(*shown, random_state=seed)
+        advance(name, 1.0)
+        return encoder, None
+    steps = steps or encoder.steps(shown[0])
+    encoder.on_step = lambda: advance(name, 1 / steps)
+    return encoder.fit(*shown, random_state=seed, steps=steps), steps

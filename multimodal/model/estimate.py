@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..encoders import ENCODERS, encoder_class
+from ..encoders import ENCODERS
 from ..records import Target
 from .config import Config
 from .cross_fitting import new_encoder
@@ -37,15 +37,15 @@ def clock(
         having = np.flatnonzero(whole.present)
         drawn = np.random.default_rng(config.train.seed).permutation(having)
         for name in getattr(config, modality).encoders:
-            steps = new_encoder(name, config).steps(len(having)) if hasattr(encoder_class(name), "steps") else None
+            first = new_encoder(name, config)
+            steps = first.steps(whole.take(having)) if hasattr(first, "steps") else None
             took = []
             for size in (small, small, large):  # the first pays for what is loaded and compiled once
-                encoder = new_encoder(name, config)
-                if steps is not None:
-                    encoder.min_steps = encoder.max_steps = size // PROBE_STEP
                 rows = drawn[:large] if steps is not None else drawn[:size]
+                told = {"steps": size // PROBE_STEP} if steps is not None else {}
+                shown = whole.take(rows), list(targets), labels[rows], groups[rows]
                 started = time.perf_counter()
-                encoder.fit(whole.take(rows), list(targets), labels[rows], groups[rows], random_state=config.train.seed)
+                new_encoder(name, config).fit(*shown, random_state=config.train.seed, **told)
                 took.append(time.perf_counter() - started)
             # What grows with the work, apart from what every start costs.
             more = (steps * PROBE_STEP if steps is not None else len(having)) - large

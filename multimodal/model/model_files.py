@@ -34,18 +34,18 @@ def written_whole(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     refuse_existing_model(folder, overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    replaced = beside.with_name(f"{beside.name}.old")
     try:
         yield beside
         beside.chmod(0o755)
         if folder.exists():
-            old = beside.with_suffix(".old")
-            os.rename(folder, old)
-            os.rename(beside, folder)
-            shutil.rmtree(old)
-        else:
-            os.rename(beside, folder)
+            os.rename(folder, replaced)
+        os.rename(beside, folder)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if replaced.exists() and not folder.exists():
+            os.rename(replaced, folder)
+        for left in (beside, replaced):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def write_manifest(folder: Path) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..records import Target
-from ..trust.tabulate import Answers, Group, Scored
+from ..trust.tabulate import Answers, Scored, group_of
 from .baselines import fit_baselines
 from .cross_fitting import CrossFitted
 from .stack import decide, fit_stack
@@ -70,39 +70,46 @@ def answer_out_of_fold(
 
 def as_scored(
     outside: OutOfFold,
-    thresholds: np.ndarray,
-    baseline_thresholds: Mapping[str, np.ndarray],
+    choose: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    cohort: Any,
     targets: Mapping[str, Target],
     labels: np.ndarray,
-    patients: np.ndarray,
     fitted: CrossFitted,
+    folds: np.ndarray,
     units: Sequence[tuple[int, ...]],
-) -> Scored:
-    def answers(probability: np.ndarray, cuts: np.ndarray, is_probability: bool = True) -> Answers:
-        return Answers(probability, decide(probability, cuts, units), cuts, is_probability)
+) -> tuple[Scored, np.ndarray, dict[str, np.ndarray]]:
+    """The answers as `tabulate` takes them, the thresholds (T,), and those of the baselines.
 
-    names = np.array(list(targets), dtype=object)
+    choose(probability, rows) gives the thresholds (T,) by the rule on the records at `rows`, bool (n,). Each fold is
+    decided at thresholds that were chosen on the other folds; the model's own are chosen on all.
+    """
+
+    def answers(probability: np.ndarray, is_probability: bool = True, cuts_on: np.ndarray | None = None) -> Answers:
+        cuts_on = probability if cuts_on is None else cuts_on
+        decision = np.full(probability.shape, np.nan)
+        for fold in np.unique(folds):
+            cuts = choose(cuts_on, folds != fold)
+            decision[folds == fold] = decide(probability[folds == fold], cuts, units)
+        return Answers(probability, decision, choose(cuts_on, np.ones(len(folds), dtype=bool)), is_probability)
+
+    names = list(targets)
+    fused = answers(outside.probability)
     groups = {}
-    decided = decide(outside.probability, thresholds, units)
     for unit in units:
         if len(unit) > 1:
-            columns = list(unit)
-            truth = names[columns][np.nan_to_num(labels[:, columns]).argmax(axis=1)]
-            truth[np.nan_to_num(labels[:, columns]).max(axis=1) < 1] = None
-            of_group = names[columns][np.nan_to_num(decided[:, columns]).argmax(axis=1)]
-            groups[targets[names[columns[0]]].group] = Group(tuple(names[columns]), truth, of_group)
-    return Scored(
+            ours, group = [names[t] for t in unit], targets[names[unit[0]]].group
+            groups[group] = group_of(group, ours, cohort.targets, cohort.labels, fused.decision[:, list(unit)])
+    baselines = {name: answers(found, name != "news2") for name, found in outside.baselines.items()}
+    scored = Scored(
         targets=tuple(targets),
         modalities=tuple(fitted.evidence),
         labels=labels,
-        patients=patients,
+        patients=cohort.patient_ids,
         present=fitted.present,
         abstained=np.zeros(len(labels), dtype=bool),
-        fused=answers(outside.probability, thresholds),
-        single={name: answers(probability, thresholds) for name, probability in outside.single.items()},
-        baselines={
-            name: answers(found, baseline_thresholds[name], name != "news2")
-            for name, found in outside.baselines.items()
-        },
+        fused=fused,
+        single={name: answers(one, cuts_on=outside.probability) for name, one in outside.single.items()},
+        baselines=baselines,
         groups=groups,
     )
+    return scored, fused.threshold, {name: found.threshold for name, found in baselines.items()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 from ..fusion.blend import Blend, fit_blend
 from ..fusion.head import VARIANTS, Head, fit_head
@@ -42,7 +42,7 @@ class Stack:
 
     def z(self, evidence: Mapping[str, np.ndarray]) -> np.ndarray:
         """evidence: {modality: (n, C, T)} -> calibrated log-odds minus the base, float (n, M, T)."""
-        return calibrated(self.blends, self.modalities, self.base, evidence)
+        return calibrated(self.blends, self.modalities, self.base, self.units, evidence)
 
     def value(self, z: np.ndarray, present: np.ndarray) -> np.ndarray:
         """float (2 ** M, n, T): the calibrated log-odds with only each set shown; bit m of a set is modality m."""
@@ -91,9 +91,20 @@ def exclusive_units(targets: Mapping[str, Target]) -> list[tuple[int, ...]]:
 
 
 def calibrated(
-    blends: Mapping[str, Blend], modalities: Sequence[str], base: np.ndarray, evidence: Mapping[str, np.ndarray]
+    blends: Mapping[str, Blend],
+    modalities: Sequence[str],
+    base: np.ndarray,
+    units: Sequence[tuple[int, ...]],
+    evidence: Mapping[str, np.ndarray],
 ) -> np.ndarray:
-    return np.stack([blends[name].calibrated(evidence[name]) - base for name in modalities], axis=1)
+    """float (n, M, T): each modality's calibrated log-odds minus the base; of the classes of a group, their log
+    probabilities minus the log shares, so that a modality that knows nothing moves nothing."""
+    log_odds = np.stack([blends[name].calibrated(evidence[name]) for name in modalities], axis=1)
+    for unit in units:
+        if len(unit) > 1:
+            columns = list(unit)
+            log_odds[:, :, columns] = log_softmax(log_expit(log_odds[:, :, columns]), axis=2)
+    return log_odds - base
 
 
 def chosen_logits(
@@ -134,9 +145,9 @@ def fit_stack(
     for fold in np.unique(folds):
         inside, outside = folds != fold, folds == fold
         blends = _blends(evidence, present, y, inside)
-        z[inside] = calibrated(blends, modalities, base, _rows(evidence, inside))
+        z[inside] = calibrated(blends, modalities, base, units, _rows(evidence, inside))
         head = fit_head(z[inside], present[inside], y[inside], base, **options)
-        z[outside] = calibrated(blends, modalities, base, _rows(evidence, outside))
+        z[outside] = calibrated(blends, modalities, base, units, _rows(evidence, outside))
         for index, held in enumerate(all_sets(len(modalities))):
             for name in VARIANTS:
                 held_out[name][index, outside] = head.logits(z[outside], present[outside] & held, name)
@@ -144,7 +155,7 @@ def fit_stack(
     chosen = np.stack([held_out[VARIANTS[variant[t]]][:, :, t] for t in range(y.shape[1])], axis=2)
     single = _keep_single(chosen, present, y, units)
     blends = _blends(evidence, present, y, np.ones(len(y), dtype=bool))
-    z = calibrated(blends, modalities, base, evidence)
+    z = calibrated(blends, modalities, base, units, evidence)
     return Stack(
         modalities=modalities,
         units=tuple(tuple(unit) for unit in units),

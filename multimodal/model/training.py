@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..encoders.inputs import READERS
-from ..records import CohortError, MeasurementKind, Problem, Target, measurement_table
+from ..learning.devices import pick_device
+from ..records import CohortError, MeasurementKind, Problem, Target, UsageError, measurement_table
 from ..trust.tabulate import tabulate
 from ..trust.thresholds import choose_threshold
 from .baselines import Baselines, fit_baselines
 from .config import Config
-from .cross_fitting import CrossFitted, cross_fit
+from .cross_fitting import CrossFitted, cross_fit, new_encoder
 from .estimate import Progress, clock
 from .folds import join_groups, make_folds
 from .out_of_fold import answer_out_of_fold, as_scored
@@ -47,8 +48,12 @@ class Trained:
 def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str], None]) -> Trained:
     """cohort: sources.Cohort with labels. report(line): what the user should know, as it becomes known.
 
-    Raises CohortError COHORT_FORM if no target has enough known labels, or no modality enough records.
+    Raises CohortError COHORT_FORM if no target has enough known labels, or no modality enough records; UsageError if
+    the options name a device, weights or a checkpoint that is not there, or let the training diverge.
     """
+    check_options(config)
+    if config.train.holdout:
+        cohort, _ = cohort.split(config.train.holdout, config.train.seed)
     problems: list[Problem] = []
     targets, labels = usable_targets(cohort, problems)
     batch = cohort.batch()
@@ -62,7 +67,7 @@ def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str
         having = int(read_in.present.sum())
         if having >= config.fusion.min_records:
             inputs[modality] = read_in
-        elif having:
+        else:
             message = f"{having} training records have {modality}, fewer than {config.fusion.min_records}: no encoder"
             problems.append(Problem("MODALITY_RARE", modality, message))
     if not inputs:
@@ -72,19 +77,22 @@ def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str
     groups = join_groups(batch.patient_ids, [one.fingerprints() for one in inputs.values()])
     folds = make_folds(labels, groups, config.fusion.folds, random_state=config.train.seed)
     advance = clock(inputs, targets, labels, groups, config, progress, report)
-    fitted = cross_fit(inputs, list(targets), labels, groups, folds, config, advance)
+    try:
+        fitted = cross_fit(inputs, list(targets), labels, groups, folds, config, advance)
+    except FloatingPointError as error:
+        raise UsageError(f"the training diverged: {error}") from error
     units = exclusive_units(targets)
     options = {"random_state": config.train.seed, "device": config.train.device}
     stack = fit_stack(fitted.evidence, fitted.present, labels, folds, units, **options)
     outside = answer_out_of_fold(fitted, inputs, targets, labels, folds, units, options)
-    thresholds = _thresholds(config.trust.threshold, labels, outside.probability, fitted.present, units)
     z = stack.z(fitted.evidence)
     baselines = fit_baselines(list(targets), z, fitted.present, labels, inputs, random_state=config.train.seed)
-    baseline_thresholds = {
-        name: _thresholds(config.trust.threshold, labels, found, fitted.present, units, score=name == "news2")
-        for name, found in outside.baselines.items()
-    }
-    scored = as_scored(outside, thresholds, baseline_thresholds, targets, labels, batch.patient_ids, fitted, units)
+
+    def choose(probability: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        usable = rows & fitted.present.any(axis=1)
+        return _thresholds(config.trust.threshold, labels[usable], probability[usable], units)
+
+    scored, thresholds, baseline_thresholds = as_scored(outside, choose, cohort, targets, labels, fitted, folds, units)
     salt = hashlib.sha256(f"{config.train.seed}\n{sorted(set(batch.patient_ids))}".encode()).hexdigest()
     return Trained(
         targets=targets,
@@ -100,6 +108,19 @@ def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str
         problems=problems,
         own_measurements={code: kind for code, kind in batch.table.items() if measurement_table().get(code) != kind},
     )
+
+
+def check_options(config: Config) -> None:
+    """Raise UsageError for a device that is not here, and whatever else an encoder needs and lacks."""
+    try:
+        pick_device(config.train.device)
+    except ValueError as error:
+        raise UsageError(f"train.device: {error}") from None
+    for modality in READERS:
+        for name in getattr(config, modality).encoders:
+            encoder = new_encoder(name, config)
+            if hasattr(encoder, "check"):
+                encoder.check()
 
 
 def hashed_patients(patient_ids: Sequence[str], salt: str) -> list[str]:
@@ -130,23 +151,15 @@ def usable_targets(cohort: Any, problems: list[Problem]) -> tuple[dict[str, Targ
     return {names[t]: cohort.targets[names[t]] for t in kept}, labels[:, kept]
 
 
-def _thresholds(
-    rule: str,
-    labels: np.ndarray,
-    probability: np.ndarray,
-    present: np.ndarray,
-    units: Sequence[tuple[int, ...]],
-    *,
-    score: bool = False,
-) -> np.ndarray:
-    """float (T,): by the rule on the records with input; NaN for the classes of a group. A score keeps Youden's."""
+def _thresholds(rule: str, labels: np.ndarray, probability: np.ndarray, units: Sequence[tuple[int, ...]]) -> np.ndarray:
+    """float (T,): by the rule where label and probability are known; NaN for the classes of a group, and where
+    there is nothing to choose from."""
     out = np.full(labels.shape[1], np.nan)
     for unit in units:
-        if len(unit) == 1:
-            t = unit[0]
-            rows = present.any(axis=1) & ~np.isnan(labels[:, t]) & ~np.isnan(probability[:, t])
-            if len(np.unique(labels[rows, t])) == 2:
-                out[t] = choose_threshold("youden" if score else rule, labels[rows, t], probability[rows, t])
+        t = unit[0]
+        rows = ~np.isnan(labels[:, t]) & ~np.isnan(probability[:, t])
+        if len(unit) == 1 and len(np.unique(labels[rows, t])) == 2:
+            out[t] = choose_threshold(rule, labels[rows, t], probability[rows, t])
     return out
 
 

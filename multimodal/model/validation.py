@@ -20,20 +20,25 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Validation:
-    """problems: (record_id, or None where it concerns the cohort as a whole; Problem), in the cohort's order."""
+    """problems: (record_id, or None where it concerns the cohort as a whole; Problem), in the cohort's order.
+
+    One problem may stand for several values of a record ("and N more"): `counts` counts the values.
+    """
 
     records: int
     problems: Sequence[tuple[str | None, Problem]]
 
     @property
     def counts(self) -> dict[str, int]:
-        """{code: how often}, in the order of the table of reasons."""
-        found = Counter(problem.code for _, problem in self.problems)
+        """{code: how many items, values or records}, in the order of the table of reasons."""
+        found: Counter[str] = Counter()
+        for _, problem in self.problems:
+            found[problem.code] += problem.times
         return {code: found[code] for code in REASONS if code in found}
 
     @property
     def refused(self) -> int:
-        """How many items, values or records are refused."""
+        """How many of the problems refuse something; the values that they stand for are in `counts`."""
         return sum(problem.severity == "refuse" for _, problem in self.problems)
 
     def to_json(self) -> Mapping[str, Any]:

@@ -31,6 +31,10 @@ class Chunks:
     chunk: np.ndarray
     n: int
 
+    def __repr__(self) -> str:
+        # Token ids are the text in another spelling.
+        return f"Chunks({self.n} records, {len(self.chunk)} chunks, {len(self.tokens)} distinct)"
+
 
 def chunked(notes: Notes, tokenizer: PreTrainedTokenizerBase, *, length: int) -> Chunks:
     """One chunk a sentence; a sentence of more than `length` tokens becomes windows that overlap by OVERLAP tokens.

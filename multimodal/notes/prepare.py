@@ -44,6 +44,9 @@ class Notes:
     def __len__(self) -> int:
         return self.n
 
+    def __repr__(self) -> str:
+        return f"Notes({self.n} records, {len(self.text)} notes, {len(self.problems)} problems)"
+
     @property
     def present(self) -> np.ndarray:
         """bool (n,): whether a record has a usable note."""

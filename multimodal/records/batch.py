@@ -80,6 +80,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.record_ids)
 
+    def __repr__(self) -> str:
+        counts = {name: len(getattr(self, name)) for name in ("measurements", "notes", "images", "problems")}
+        return f"Batch({len(self)} records, " + ", ".join(f"{n} {name}" for name, n in counts.items()) + ")"
+
     def take(self, rows: Sequence[int] | np.ndarray) -> Batch:
         """The records at `rows` (each at most once), in that order, as a batch of their own."""
         rows = np.asarray(rows, dtype=np.int64)

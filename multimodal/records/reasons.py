@@ -85,7 +85,10 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
         "UNIT_CONVERTED": ("a suspect value, converted as asked for", "Give the unit."),
         "DECIMAL_COMMA": ("a decimal comma, read as a point", "Write a decimal point."),
         "CENSORED": ("a value below or above a detection limit, kept at the limit", "Nothing: the limit is used."),
-        "PERCENT_READ": ("a fraction given in percent, read as such", "Give the unit."),
+        "PERCENT_READ": (
+            "a fraction above 1 (FiO2), which cannot be right: read as percent, not refused as INCONSISTENT",
+            "Give the unit.",
+        ),
         "DUPLICATE_MEASUREMENT": ("same code and time, unequal values: both are kept", "Keep the right one."),
         "MOJIBAKE": ("doubly encoded text, repaired", "Save the file as UTF-8 once."),
         "MOSTLY_UNKNOWN": ("over half of the words are unknown to the model", "Check language and encoding."),
@@ -115,13 +118,17 @@ class Problem(namedtuple("Problem", ("code", "where", "message"))):
 
     where    the item: `images[0]`, `measurements.csv row 4`, `age_years`
     message  what was found; never note text, never an identifier beyond the record id
+    times    how many values it stands for ("and N more"); beside the form: no part of equality, and 1 again after
+             `_replace`
     """
 
-    __slots__ = ()
+    times: int = 1
 
-    def __new__(cls, code: str, where: str, message: str) -> Problem:
+    def __new__(cls, code: str, where: str, message: str, *, times: int = 1) -> Problem:
         assert code in REASONS, code
-        return super().__new__(cls, code, where, message)
+        problem = super().__new__(cls, code, where, message)
+        problem.times = times
+        return problem
 
     @property
     def severity(self) -> str:

@@ -34,7 +34,8 @@ def relative_hours(
 ) -> tuple[np.ndarray, dict[int, ItemError]]:
     """Item times as hours relative to their record's prediction time.
 
-    times             (m,) text: a timestamp, a number of hours, or "" (known at prediction: 0 hours)
+    times             (m,) text: a timestamp, a number of hours, or "" (known at prediction: 0 hours); eight bare digits
+                      are the date that they are in ISO 8601 (20240101), as in a prediction time
     records           int (m,), index into prediction_times
     prediction_times  (n,) valid timestamps, or "" where the record has none
     Returns hours float (m,), NaN where refused, and {row: ItemError} of the refused rows:
@@ -45,6 +46,8 @@ def relative_hours(
     blank = (texts == "").to_numpy(dtype=bool)
     hours = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
     hours[blank] = 0.0
+    dates = np.flatnonzero((hours >= 10_000_000) & (hours < 100_000_000))  # numbers of eight digits; hours never are
+    hours[dates[texts.iloc[dates].str.fullmatch(r"\s*[0-9]{8}\s*").to_numpy(dtype=bool)]] = np.nan
     refused: dict[int, ItemError] = {}
     unread = np.flatnonzero(~np.isfinite(hours))
     hours[unread] = np.nan

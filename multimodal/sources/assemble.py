@@ -1,7 +1,7 @@
 """Raw rows of some records, all text, to a Batch: the one place where items are checked, column by column.
 
 Every kind of source delivers the same tables: patients, measurements, notes, images with the columns of COLUMNS,
-RECORD (index into the batch), WHERE and SURPLUS.
+RECORD (index into the batch), WHERE and SURPLUS; patients also the attributes, behind ATTRIBUTE.
 """
 
 from __future__ import annotations

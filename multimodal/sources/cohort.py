@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -35,7 +35,7 @@ from .jsonl import open_jsonl
 from .labels import Labels
 from .listed import ListedRecords
 from .store import MEMORY_BYTES, RECORD
-from .textfiles import SURPLUS
+from .textfiles import ATTRIBUTE, SURPLUS
 
 
 class Source(Protocol):
@@ -61,7 +61,7 @@ class Cohort:
     """Records of one source, in order.
 
     name, provenance  from cohort.toml
-    targets           {name: Target}
+    targets           {name: Target}; CohortError COHORT_FORM where labels have names that targets cannot have
     attributes        names of the extra columns that are kept
     table             the measurement table with the cohort's own additions
     record_ids, patient_ids, splits  object (n,), str; splits "" where there is none
@@ -98,7 +98,7 @@ class Cohort:
     @classmethod
     def from_records(
         cls,
-        records: Sequence[PatientRecord],
+        records: Iterable[PatientRecord],
         *,
         targets: Mapping[str, Target] | None = None,
         root: str | Path = ".",
@@ -149,7 +149,7 @@ class Cohort:
         return self._source.splits[self._rows]
 
     def __repr__(self) -> str:
-        return f"Cohort({self.name!r}, {len(self)} records, targets {', '.join(self.targets) or 'none'})"
+        return f"Cohort({self.name!r}, {len(self)} records of {len(set(self.patient_ids))} patients)"
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -206,7 +206,7 @@ class Cohort:
             patients = self._source.rows(self._rows[low : low + 4096])[0]["patients"]
             if patients is not None:
                 patients = patients.filter(pc.invert(patients[SURPLUS]))
-                values[low + patients[RECORD].to_numpy()] = patients[name].to_numpy()
+                values[low + patients[RECORD].to_numpy()] = patients[ATTRIBUTE + name].to_numpy()
         return values
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Cohort:
@@ -252,7 +252,7 @@ class Cohort:
     def _records(self, indices: np.ndarray) -> list[PatientRecord]:
         batch, rows = self._read(self._rows[indices])
         times = prediction_times(rows["patients"], len(batch))
-        splits, labels = self.splits[indices], self.labels()[indices]
+        splits, labels, targets = self.splits[indices], self.labels()[indices], list(self.targets)
         attributes = {name: self.take(indices).attribute(name) for name in self.attributes}
         notes: list[list[Note]] = [[] for _ in indices]
         for note in batch.notes:
@@ -280,7 +280,7 @@ class Cohort:
                 images=images[i],
                 notes=notes[i],
                 measurements=measurements[i],
-                labels={name: _label(labels[i, t]) for t, name in enumerate(self.targets)},
+                labels={name: _label(labels[i, t]) for t, name in enumerate(targets)},
             )
             for i in range(len(indices))
         ]

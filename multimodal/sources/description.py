@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,26 @@ def make_target(name: str, place: str, **fields: Any) -> Target:
         raise CohortError("COHORT_FORM", f"{place} {problem.where}: {problem.message}.") from None
 
 
+def targets_of(names: Iterable[str], place: str = "the label", prefix: str = "") -> dict[str, Target]:
+    """A target of kind diagnosis for each label's name, once.
+
+    Raises CohortError COHORT_FORM for a name that cannot be one: it is shown after `place`, with `prefix`.
+    """
+    targets = {}
+    for name in dict.fromkeys(names):
+        try:
+            targets[name] = Target(name=name)
+        except RecordError:
+            rule = "a target's name is a small letter, then small letters, digits and _ ([a-z][a-z0-9_]*)"
+            raise CohortError("COHORT_FORM", f"{place} {shown(prefix + name)} names no target: {rule}.") from None
+    return targets
+
+
 def _measurement(file: str, name: str, entry: Mapping[str, Any]) -> MeasurementKind:
     place = f"[measurements.{name}] "
+    if (code := measurement_table().resolve(name)) is not None:
+        message = f"{code} is in the measurement table already: use it, or choose another name."
+        raise CohortError("COHORT_FORM", f"{file}: {place}{message}")
     _refuse_unknown(file, place, entry, _MEASUREMENT_KEYS)
     kind = entry.get("kind", "quantity")
     if kind not in _KINDS:

@@ -11,15 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..records import CohortError, MeasurementTable, Target, did_you_mean, shown
+from ..records import CohortError, Target, did_you_mean, shown
 from .assemble import raw_table
-from .description import Description, read_description
+from .description import Description, read_description, targets_of
 from .folder import TableSource, refuse_unknown, with_ignored
 from .labels import Labels, LabelSheet
-from .listed import targets_of
 from .roster import Roster
 from .store import MEMORY_BYTES, RECORD, Store
-from .textfiles import SUFFIXES, SURPLUS, WHERE, TextTable, look_at
+from .textfiles import ATTRIBUTE, SUFFIXES, SURPLUS, WHERE, TextTable, look_at
 
 _PERSON = ("patient_id", "age_years", "sex", "prediction_time", "split")
 _CODE = re.compile(r"(?P<code>.*?)\s*(?:\[(?P<unit>.*)\])?")
@@ -27,7 +26,8 @@ _CODE = re.compile(r"(?P<code>.*?)\s*(?:\[(?P<unit>.*)\])?")
 
 @dataclass(frozen=True)
 class Header:
-    """What the columns mean. codes: {column: (code, unit)}; labels: {column: target's name}."""
+    """What the columns mean. codes: {column: (code, unit)}; labels: {column: label's name}, whether a target has it or
+    not."""
 
     codes: Mapping[str, tuple[str, str]]
     labels: Mapping[str, str]
@@ -48,16 +48,15 @@ def open_flat(path: Path, *, ignore: Collection[str] = (), memory_bytes: int = M
     description = with_ignored(read_description(beside) if beside.exists() else Description(stem), ignore)
     look = look_at(path)
     header = read_header(look, description)
-    targets = dict(description.targets) if description.targets is not None else targets_of(header.labels.values())
     roster = Roster(path.name)
     for chunk in look.chunks(("record_id", "patient_id", "split")):
         roster.add(chunk)
     problems = look.problems + roster.problems()
     store = Store(len(roster.record_ids), look.size, memory_bytes=memory_bytes)
-    columns = [name for name in look.columns if name and name not in header.labels and name not in description.ignore]
-    for start, chunk in _numbered(look, {*columns, *_PERSON, "note", "image"}):
+    attributes = [ATTRIBUTE + name for name in header.attributes]
+    for start, chunk in _numbered(look, {*header.codes, *_PERSON, "note", "image"}, header.attributes):
         records = np.arange(start, start + len(chunk))
-        store.add("patients", records, chunk.select([*_PERSON[1:4], *header.attributes, WHERE, SURPLUS]))
+        store.add("patients", records, chunk.select([*_PERSON[1:4], *attributes, WHERE, SURPLUS]))
         sound = chunk.filter(pc.invert(chunk[SURPLUS]))
         sound_records = records[~chunk[SURPLUS].to_numpy()]
         for name, rows in _items(sound, sound_records, header):
@@ -69,10 +68,10 @@ def open_flat(path: Path, *, ignore: Collection[str] = (), memory_bytes: int = M
         record_ids=np.array(roster.record_ids, dtype=object),
         patient_ids=np.array(roster.patient_ids, dtype=object),
         splits=np.array(roster.splits, dtype=object),
-        targets=targets,
         store=store,
         files=[file for file in (path, beside) if file.exists()],
-        read_labels=lambda: _labels(look, targets, len(roster.record_ids)),
+        read_targets=lambda: _targets(look, header, description),
+        read_labels=lambda: _labels(look, _targets(look, header, description), len(roster.record_ids)),
         problems=problems,
         record_problems=roster.record_problems,
     )
@@ -82,33 +81,29 @@ def read_header(look: TextTable, description: Description) -> Header:
     """What the columns mean. Raises CohortError: UNKNOWN_COLUMN, all of them named; COHORT_FORM without record_id."""
     table = description.table
     codes, labels, unknown = {}, {}, {}
-    names = None if description.targets is None else list(description.targets)
     known = ("record_id", *_PERSON, "note", "image", *description.attributes)
     for column in look.columns:
         code = _CODE.fullmatch(column)
         if not column or column in known or column in description.ignore:
             continue
-        if column.startswith("label.") and (names is None or column[6:] in names):
+        if column.startswith("label."):
             labels[column] = column[6:]
         elif code and table.resolve(code["code"]):
             codes[column] = (code["code"], (code["unit"] or "").strip())
         else:
-            unknown[column] = _hint(column, known, names, table)
+            unknown[column] = did_you_mean(column.partition("[")[0].strip(), [*known, *table])
     refuse_unknown(look.path.name, unknown)
     if look.columns and "record_id" not in look.columns:
         raise CohortError("COHORT_FORM", f"{look.path.name} lacks the column record_id.")
     return Header(codes, labels, description.attributes)
 
 
-def _hint(column: str, known: Collection[str], names: Collection[str] | None, table: MeasurementTable) -> str:
-    choices = [*known, *(f"label.{name}" for name in names or ()), *table]
-    return did_you_mean(column.partition("[")[0].strip(), choices)
-
-
-def _numbered(look: TextTable, columns: Collection[str]) -> Iterator[tuple[int, pa.Table]]:
+def _numbered(
+    look: TextTable, columns: Collection[str], attributes: Collection[str] = ()
+) -> Iterator[tuple[int, pa.Table]]:
     """(index of the first record, chunk)"""
     start = 0
-    for chunk in look.chunks(columns):
+    for chunk in look.chunks(columns, attributes):
         yield start, chunk
         start += len(chunk)
 
@@ -129,6 +124,18 @@ def _items(chunk: pa.Table, records: np.ndarray, header: Header) -> Iterator[tup
         parts.append(raw_table("measurements", {RECORD: places, "value": rows[column], WHERE: where, **same}))
     if parts:
         yield "measurements", pa.concat_tables(parts)
+
+
+def _targets(look: TextTable, header: Header, description: Description) -> dict[str, Target]:
+    """Those of the TOML file beside, else the labels' names. Raises CohortError: UNKNOWN_COLUMN for a label of no
+    target, COHORT_FORM for one whose name cannot be a target's."""
+    if description.targets is None:
+        return targets_of(header.labels.values(), f"{look.path.name}: the column", "label.")
+    names = [f"label.{name}" for name in description.targets]
+    refuse_unknown(
+        look.path.name, {column: did_you_mean(column, names) for column in header.labels if column not in names}
+    )
+    return dict(description.targets)
 
 
 def _labels(look: TextTable, targets: Mapping[str, Target], n: int) -> Labels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ class TableSource:
 
     record_ids, patient_ids, splits  object (n,)
     files             what a fingerprint is made of: all that is read but the labels, the notes' files and the images
-    read_labels       reads the labels, when they are asked for
+    read_targets, read_labels  are called when these are asked for: scoring does not depend on them
     problems          of the cohort as a whole
     record_problems   {record index: problems of its row}
     """
@@ -37,12 +38,16 @@ class TableSource:
     record_ids: np.ndarray
     patient_ids: np.ndarray
     splits: np.ndarray
-    targets: dict[str, Target]
     store: Store
     files: Sequence[Path]
+    read_targets: Callable[[], dict[str, Target]]
     read_labels: Callable[[], Labels]
     problems: list[Problem] = field(default_factory=list)
     record_problems: Mapping[int, list[Problem]] = field(default_factory=dict)
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        return self.read_targets()
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -71,14 +76,13 @@ def open_folder(path: Path, *, ignore: Collection[str] = (), memory_bytes: int =
         own = description.attributes if name == "patients" else ()
         check_columns(look, name, (*COLUMNS[name], *own), description.ignore)
     roster = Roster(looks["patients"].path.name)
-    columns = (*COLUMNS["patients"], *description.attributes)
     for chunk in looks["patients"].chunks(("record_id", "patient_id", "split")):
         roster.add(chunk)
     problems = [problem for look in looks.values() for problem in look.problems] + roster.problems()
     record_ids = np.array(roster.record_ids, dtype=object)
     store = Store(len(record_ids), sum(look.size for look in looks.values()), memory_bytes=memory_bytes)
     position = 0
-    for chunk in looks["patients"].chunks([name for name in columns if name not in ("record_id", "patient_id")]):
+    for chunk in looks["patients"].chunks(COLUMNS["patients"][2:], description.attributes):
         store.add("patients", np.arange(position, position + len(chunk)), chunk)
         position += len(chunk)
     index = pd.Index(record_ids)
@@ -97,9 +101,9 @@ def open_folder(path: Path, *, ignore: Collection[str] = (), memory_bytes: int =
         record_ids=record_ids,
         patient_ids=np.array(roster.patient_ids, dtype=object),
         splits=np.array(roster.splits, dtype=object),
-        targets=targets,
         store=store,
         files=[path / "cohort.toml", *(look.path for look in looks.values())],
+        read_targets=lambda: targets,
         read_labels=lambda: _labels(files.get("labels"), targets, record_ids, description.ignore),
         problems=problems,
         record_problems=roster.record_problems,

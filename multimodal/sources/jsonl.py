@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,10 +18,10 @@ import pyarrow as pa
 from ..records import CohortError, ItemError, PatientRecord, Problem, RecordError, Target, did_you_mean, shown
 from ..records.encoding import UTF16_MARKS, decode
 from .assemble import ITEM_TABLES
-from .description import Description, read_description
+from .description import Description, read_description, targets_of
 from .fingerprint import hash_files
 from .labels import Labels, LabelSheet
-from .listed import add_labels, tables_of, targets_of
+from .listed import add_labels, tables_of
 from .roster import assumed, refuse_duplicates
 
 LONGEST_LINE = 16 << 20
@@ -70,12 +71,12 @@ class JsonLines:
         self._places = np.array(places, dtype=np.int64).reshape(-1, 3)
         self._label_names = tuple(labels)
 
-    @property
+    @cached_property
     def targets(self) -> dict[str, Target]:
         """Those of the TOML file beside, else the labels' names."""
         if self.description.targets is not None:
             return dict(self.description.targets)
-        return targets_of(self._label_names)
+        return targets_of(self._label_names, f"{self.path.name}: the label")
 
     def rows(self, positions: np.ndarray) -> tuple[dict[str, pa.Table | None], Problems]:
         """The raw tables of the records at `positions`, and what was wrong with the lines."""
@@ -166,7 +167,7 @@ def read_record(
     problems = []
     for key in ("record_id", "patient_id"):
         if key in entry and entry[key] is not None and entry[key] != ids[key]:
-            problems.append(Problem("BAD_VALUE", key, f"{shown(entry[key])} is no text that could be an id"))
+            problems.append(Problem("BAD_VALUE", key, f"{_json_kind(entry[key])} is no id: it must be text"))
     if entry and entry.get("record_id") is None:
         problems.append(Problem("BAD_VALUE", "record_id", "no record_id"))
     fields |= ids
@@ -246,12 +247,20 @@ def _entry(line: bytes) -> tuple[dict[str, Any], list[Problem]]:
     except ValueError:
         raise ItemError("BAD_LINE", "a number of too many digits") from None
     if not isinstance(entry, dict):
-        raise ItemError("BAD_LINE", f"a JSON {type(entry).__name__}, not an object")
+        raise ItemError("BAD_LINE", f"{_json_kind(entry)}, not an object")
     if _deeper(entry, DEEPEST):
         raise ItemError("BAD_LINE", f"nested over {DEEPEST} levels")
     if "\\ud" in text.lower():
         entry = _whole(entry)
     return entry, problems
+
+
+def _json_kind(value: Any) -> str:
+    """What a JSON value is, in words; never the value: it may be an identifier."""
+    if value == "":
+        return "an empty text"
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
 
 
 def _deeper(value: Any, levels: int) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,34 @@ import pyarrow as pa
 
 from ..records import PatientRecord, Problem, Target
 from .assemble import ITEM_TABLES, raw_table
-from .description import Description, make_target
+from .description import Description, targets_of
 from .labels import Labels, LabelSheet
 from .roster import refuse_duplicates
 from .store import RECORD
-from .textfiles import SURPLUS, WHERE
+from .textfiles import ATTRIBUTE, SURPLUS, WHERE
 
 
 class ListedRecords:
     """Records held in memory; `targets` None: the union of the labels' names, kind diagnosis."""
 
-    def __init__(self, records: Sequence[PatientRecord], targets: Mapping[str, Target] | None, root: Path):
+    def __init__(self, records: Iterable[PatientRecord], targets: Mapping[str, Target] | None, root: Path):
+        records = list(records)
         refuse_duplicates("records", [record.record_id for record in records])
-        self.records = list(records)
+        self.records = records
         self.root = root
         self.description = Description("records")
         self.record_ids = np.array([record.record_id for record in records], dtype=object)
         self.patient_ids = np.array([record.patient_id for record in records], dtype=object)
         self.splits = np.array([record.split or "" for record in records], dtype=object)
         self.problems: list[Problem] = []
-        self.targets = dict(targets) if targets is not None else targets_of(name for r in records for name in r.labels)
+        self._targets = targets
         self.attributes = tuple(dict.fromkeys(name for record in records for name in record.attributes))
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        if self._targets is not None:
+            return dict(self._targets)
+        return targets_of(name for record in self.records for name in record.labels)
 
     def rows(self, positions: np.ndarray) -> tuple[dict[str, pa.Table | None], list[tuple[int, Problem]]]:
         """The raw tables of the records at `positions`."""
@@ -53,11 +61,6 @@ class ListedRecords:
         return whole.hexdigest()
 
 
-def targets_of(names) -> dict[str, Target]:
-    """A target of kind diagnosis for each name, once. Raises CohortError COHORT_FORM for a name that cannot be one."""
-    return {name: make_target(name, f"label {name!r}:") for name in dict.fromkeys(names)}
-
-
 def tables_of(
     records: Sequence[PatientRecord],
     attributes: Sequence[str],
@@ -73,7 +76,7 @@ def tables_of(
                 "age_years": _column("" if r.age_years is None else number_text(r.age_years) for r in records),
                 "sex": _column(r.sex or "" for r in records),
                 "prediction_time": _column(r.prediction_time or "" for r in records),
-                **{name: _column(r.attributes.get(name, "") for r in records) for name in attributes},
+                **{ATTRIBUTE + name: _column(r.attributes.get(name, "") for r in records) for name in attributes},
                 WHERE: _column("" for _ in records),
                 SURPLUS: pa.array(np.zeros(len(records), dtype=bool)),
                 RECORD: pa.array(np.arange(len(records))),

@@ -24,6 +24,7 @@ from ..records.encoding import encoding_of
 
 WHERE = "#where"  # the place of a row, for messages: `notes.csv row 7`
 SURPLUS = "#surplus"  # the row has more cells than the header: its cells may be shifted
+ATTRIBUTE = "@"  # stands before an attribute's name, so that it is never taken for a field
 VERBATIM = ("text", "note")  # columns whose spaces are kept
 CHUNK_ROWS = 65_536
 CHUNK_CHARACTERS = 8 << 20
@@ -51,8 +52,9 @@ class TextTable:
         packed = {".gz": 8, ".parquet": 4}.get(self.path.suffix.lower(), 1)
         return self.path.stat().st_size * packed
 
-    def chunks(self, columns: Collection[str]) -> Iterator[pa.Table]:
-        """The rows as string columns: those of `columns`, "" where the file lacks one, then WHERE and SURPLUS.
+    def chunks(self, columns: Collection[str], attributes: Collection[str] = ()) -> Iterator[pa.Table]:
+        """The rows as string columns: those of `columns`, "" where the file lacks one, then those of `attributes`
+        behind ATTRIBUTE, WHERE and SURPLUS.
 
         Raises CohortError COHORT_FORM where the file is damaged.
         """
@@ -60,9 +62,10 @@ class TextTable:
         for found, rows, surplus in read(self):
             where = pc.binary_join_element_wise(f"{self.path.name} row", pc.cast(pa.array(rows), pa.string()), " ")
             table = {}
-            for name in columns:
-                cells = found[name] if name in found else pa.repeat(pa.scalar("", pa.string()), len(rows))
-                table[name] = cells if name in VERBATIM else pc.utf8_trim_whitespace(cells)
+            for kept, names in (("", columns), (ATTRIBUTE, attributes)):
+                for name in names:
+                    cells = found[name] if name in found else pa.repeat(pa.scalar("", pa.string()), len(rows))
+                    table[kept + name] = cells if name in VERBATIM else pc.utf8_trim_whitespace(cells)
             yield pa.table(table | {WHERE: where, SURPLUS: pa.array(surplus)})
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..records import Target
 from .metrics import equal_count_bins, measure, measure_group
 
 ROC_POINTS = 200  # more would only make the report heavier
@@ -39,6 +40,29 @@ class Group:
     classes: tuple[str, ...]
     truth: np.ndarray
     decided: np.ndarray
+
+
+def group_of(
+    group: str,
+    ours: Sequence[str],
+    targets: Mapping[str, Target],
+    labels_of: Callable[[list[str]], np.ndarray],
+    decision: np.ndarray,
+) -> Group | None:
+    """The exclusive group as a cohort has it: also classes that the model left out, whose records count as wrong.
+
+    ours       the model's classes; decision  float (n, len(ours)), one 1 a row
+    targets    the cohort's; labels_of(names) gives its labels, float (n, len(names))
+    Returns None where cohort and model share no class.
+    """
+    theirs = [name for name, target in targets.items() if target.group == group or name in ours]
+    if not set(ours) & set(theirs):
+        return None
+    labels = np.nan_to_num(np.asarray(labels_of(theirs), dtype=float))
+    truth = np.array(theirs, dtype=object)[labels.argmax(axis=1)]
+    truth[labels.max(axis=1) < 1] = None
+    decided = np.array(ours, dtype=object)[np.nan_to_num(decision).argmax(axis=1)]
+    return Group((*ours, *(name for name in theirs if name not in ours)), truth, decided)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,22 @@ from collections.abc import Callable
 
 import numpy as np
 
+NAMES = ("youden", "f1", "min_sens_ppv")
+
+
+def check_rule(rule: str) -> str:
+    """The rule itself. Raises ValueError if it is none, or its number is out of range."""
+    name, colon, number = rule.partition(":")
+    if not colon and name in NAMES:
+        return rule
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if (name == "sensitivity" and 0 < value <= 1) or (name == "cost" and 0 < value < float("inf")):
+        return rule
+    raise ValueError(f"{rule!r} is none of {', '.join(NAMES)}, sensitivity:S with S in (0, 1], cost:C with C > 0")
+
 
 def choose_threshold(rule: str, y: np.ndarray, probs: np.ndarray) -> float:
     """The threshold in [0, 1] that `rule` picks; a record is decided 1 where probability >= threshold.
@@ -17,7 +33,7 @@ def choose_threshold(rule: str, y: np.ndarray, probs: np.ndarray) -> float:
     y      0 or 1, (n,); probs  in [0, 1], (n,)
     Raises ValueError if the rule is none of these.
     """
-    name, _, number = rule.partition(":")
+    name, _, number = check_rule(rule).partition(":")
     if name == "cost":
         return 1 / (1 + float(number))
     order = np.argsort(-probs, kind="stable")
@@ -35,6 +51,4 @@ def choose_threshold(rule: str, y: np.ndarray, probs: np.ndarray) -> float:
         "f1": lambda: 2 * true / (flagged + positives),
         "min_sens_ppv": lambda: np.minimum(sensitivity, precision),
     }
-    if name not in scores:
-        raise ValueError(f"trust.threshold: {rule!r} is none of {', '.join(scores)}, sensitivity:S, cost:C")
     return float(ranked[cuts[np.argmax(scores[name]())]])

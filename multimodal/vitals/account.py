@@ -1,4 +1,4 @@
-"""The account of what was found: one Problem per record, reason and code, however many values it concerns."""
+"""The account of what was found: one Problem per record, reason and code, which says how many values it concerns."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ class Account:
                 self._found[reason, place] = (earlier[0], before[1] + times, earlier[2])
 
     def problems(self) -> list[tuple[int, Problem]]:
-        """(record, Problem), by record and row."""
+        """(record, Problem), by record and row; `problem.times` is the number of values."""
         found = [
             (int(self._record[row]), row, reason, times, message)
             for (reason, _), (row, times, message) in self._found.items()
         ]
         found.sort(key=lambda item: item[:3])
-        return [
-            (record, Problem(reason, str(self._where[row]), message(row, f" (and {times - 1} more)" * (times > 1))))
-            for record, row, reason, times, message in found
-        ]
+        problems = []
+        for record, row, reason, times, message in found:
+            more = f" (and {times - 1} more)" if times > 1 else ""
+            problems.append((record, Problem(reason, str(self._where[row]), message(row, more), times=times)))
+        return problems

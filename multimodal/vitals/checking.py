@@ -26,7 +26,7 @@ class Checked:
 
     values    DataFrame sorted by record, code, hours, value: record (int), code (categorical, the table's codes),
               value (float, in the table's unit; a category: index into its levels; a flag: 0 or 1), hours (float)
-    problems  (record, Problem), one per record, reason and code
+    problems  (record, Problem), one per record, reason and code, with the number of values as `times`
     levels    {code of a category: its levels, as text}
     table     the measurement table that was used
     """

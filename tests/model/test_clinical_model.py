@@ -13,7 +13,7 @@ from scipy.special import logit
 
 from multimodal import ClinicalModel, Cohort, Config, evaluate
 from multimodal.model import read_config
-from multimodal.records import CohortError, ModelError, PatientRecord
+from multimodal.records import CohortError, ModelError, PatientRecord, UsageError
 from multimodal.sources import write_cohort
 from multimodal.sources.tables import CohortTables
 
@@ -244,3 +244,52 @@ def test_a_cohorts_own_measurement_is_known_to_its_model(tmp_path):
 
     assert (found[0].used, found[0].refused) == (("vitals",), ())
     assert found.probability[0, 0] > 0.8
+
+
+def test_notes_without_blanks_and_a_modality_with_two_labels_are_trained_on(tmp_path):
+    """Chinese notes, all different; a second target that only two of the records with a note are known on."""
+    from multimodal.records import Target
+
+    n = 60
+    ids, cough = [f"r{row}" for row in range(n)], [row % 2 for row in range(n)]
+    texts = [f"患者{row}{'咳嗽' if cough[row] else '皮疹'}三天" for row in range(n)]
+    few = ["" if row >= 2 else row for row in range(n)] + [row % 2 for row in range(n)]
+    values = pd.DataFrame({"record_id": [f"v{row}" for row in range(n)], "code": "heart_rate", "value": 80})
+    everyone = ids + values.record_id.tolist()
+    tables = {
+        "patients": pd.DataFrame({"record_id": everyone, "patient_id": everyone}),
+        "notes": pd.DataFrame({"record_id": ids, "text": texts}),
+        "measurements": values,
+        "labels": pd.DataFrame({"record_id": everyone, "airway": [*cough, *cough], "few": few}),
+    }
+    targets = {name: Target(name=name) for name in ("airway", "few")}
+    write_cohort(tmp_path / "c", CohortTables("c", "made for a test", targets, tables))
+    config = Config.model_validate({"notes": {"encoders": ["words"]}, "vitals": {"encoders": ["logistic"]}})
+    model = ClinicalModel(config).fit(Cohort.open(tmp_path / "c"))
+
+    assert model.figures_["targets"]["airway"]["present"]["notes"]["fused"]["auroc"]["value"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "message"),
+    [
+        (
+            "image",
+            {"backbone": "resnet18", "weights": "nowhere.safetensors"},
+            "image.weights: nowhere.safetensors is no",
+        ),
+        ("notes", {"checkpoint": "nowhere"}, "notes.checkpoint: nowhere holds no config.json"),
+    ],
+)
+def test_what_the_options_name_and_is_not_there_is_said_before_anything_is_read(cohort, section, option, message):
+    with pytest.raises(UsageError, match=message):
+        ClinicalModel(Config.model_validate({section: option})).fit(cohort)
+
+
+def test_the_holdout_is_left_out_by_fit_itself(cohort):
+    config = read_config(None, ["train.holdout=0.5", "image.encoders=[]", "notes.encoders=words", "vitals.encoders=[]"])
+    model = ClinicalModel(config).fit(cohort)
+    train, test = cohort.split(test=0.5, seed=0)
+
+    assert model.trained_on(train.patient_ids).all()
+    assert not model.trained_on(test.patient_ids).any()

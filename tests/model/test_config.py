@@ -27,6 +27,16 @@ def test_lists_none_and_booleans():
         ("image.sise=96", "image.sise: there is no such option; did you mean 'size'?"),
         ("imag.size=96", "imag: there is no such option; did you mean 'image'?"),
         ("image.size=8", "image.size: input should be greater than or equal to 32"),
+        ("train.seed=-1", "train.seed: input should be greater than or equal to 0"),
+        (
+            "trust.threshold=sensitivity:1.5",
+            "trust.threshold: 'sensitivity:1.5' is none of youden, f1, min_sens_ppv, "
+            "sensitivity:S with S in (0, 1], cost:C with C > 0",
+        ),
+        (
+            "image.weights=w.safetensors",
+            'image: weights are for a torchvision backbone: choose one, for example backbone = "resnet18"',
+        ),
         ("size=96", "--set 'size=96': write it as section.key=value, for example image.size=96"),
     ],
 )

@@ -62,3 +62,17 @@ def test_the_classes_of_a_group_start_from_their_shares():
 
     assert_allclose(stack.probabilities(stack.base[None])[0], (y.sum(axis=0) + 1) / 603)
     assert_allclose(stack.probabilities(stack.value(stack.z(evidence), present)[-1]).sum(axis=1), 1)
+
+
+def test_a_modality_that_knows_nothing_leaves_the_classes_at_their_shares():
+    """Each class is answered against the others: the prior must not count twice."""
+    rng = np.random.default_rng(0)
+    y = np.eye(3)[rng.choice(3, size=3000, p=[0.7, 0.2, 0.1])]
+    evidence = {"notes": rng.normal(size=(3000, 1, 3)), "vitals": rng.normal(size=(3000, 1, 3))}
+    stack = fit_stack(
+        evidence, np.ones((3000, 2), bool), y, np.arange(3000) % 3, [(0, 1, 2)], random_state=0, device="cpu"
+    )
+    value = stack.value(stack.z(evidence), np.ones((3000, 2), bool))
+
+    for one in value:
+        assert_allclose(stack.probabilities(one).mean(axis=0), y.mean(axis=0), atol=0.02)

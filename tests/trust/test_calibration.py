@@ -72,6 +72,7 @@ def test_a_cost_ratio_needs_no_data(ranked):
     assert choose_threshold("cost:4", *ranked) == 0.2
 
 
-def test_an_unknown_rule_is_named(ranked):
-    with pytest.raises(ValueError, match=r"trust.threshold: 'best' is none of youden, f1, min_sens_ppv, sensitivity:S"):
-        choose_threshold("best", *ranked)
+@pytest.mark.parametrize("rule", ["best", "sensitivity:1.5", "sensitivity:", "cost:0", "cost:nan", "youden:1"])
+def test_a_rule_that_is_none_is_named(rule, ranked):
+    with pytest.raises(ValueError, match=rf"'{rule}' is none of youden, f1, min_sens_ppv, sensitivity:S with S in"):
+        choose_threshold(rule, *ranked)
