@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand
@@ -17,6 +17,7 @@ from typer.core import TyperArgument, TyperCommand
 from . import __version__
 from .options import (
     CohortPath,
+    ConvertSuspect,
     Device,
     Host,
     Ignore,
@@ -30,6 +31,9 @@ from .options import (
     Quiet,
 )
 from .terminal import print_json, print_table, progress, report_error
+
+if TYPE_CHECKING:
+    from .model import Config
 
 ANSWERLESS = 4
 INTERRUPTED = 130
@@ -74,14 +78,14 @@ def demo(
 ) -> None:
     """A synthetic cohort, a model of it, its figures, and the page."""
     from .demo import make_demo
-    from .evaluation.summary import figures_table
+    from .evaluation.summary import evaluation_table
 
     with progress(quiet, "demo") as (advance, say):
         found = make_demo(
             out, version=__version__, progress=lambda what, done, total: advance(done, total, what), report=say
         )
     print("Figures on the synthetic patients that were held out of the training.\n")
-    print(figures_table(found.metrics), end="\n\n")
+    print(evaluation_table(found.metrics), end="\n\n")
     print(f"cohort      {found.cohort}\nmodel       {found.model}\nreport      {found.evaluation / 'report.html'}")
     if not no_serve:
         from .page import serve as serve_page
@@ -112,6 +116,7 @@ def import_(
     ] = None,
     sections: Annotated[str | None, typer.Option(help="openi: findings[,impression]: what makes the note.")] = None,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """A public collection, from upstream's own files, as a cohort folder."""
     from .sources import write_cohort
@@ -120,8 +125,11 @@ def import_(
 
     refuse_existing(out, overwrite)
     given = {"purpose": purpose and purpose.value, "sections": sections}
-    tables = import_source(source, path, **{name: value for name, value in given.items() if value is not None})
-    write_cohort(out, tables, overwrite=overwrite)
+    with progress(quiet, "reading upstream's files") as (advance, say):
+        tables = import_source(source, path, **{name: value for name, value in given.items() if value is not None})
+        advance(0, None, "writing the cohort")
+        write_cohort(out, tables, overwrite=overwrite)
+        say(f"{out}: {len(tables.tables['patients']):,} records")
     print("\n".join(tables.account))
 
 
@@ -131,6 +139,7 @@ def synthesize(
     patients: Annotated[int, typer.Option(min=1, help="How many.")] = 600,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """A synthetic cohort, in which the best reachable figures are known."""
     from .sources import write_cohort
@@ -138,8 +147,11 @@ def synthesize(
     from .sources.write import refuse_existing
 
     refuse_existing(out, overwrite)
-    tables = tables_of(patients, seed)
-    write_cohort(out, tables, overwrite=overwrite)
+    with progress(quiet, "drawing the patients") as (advance, say):
+        tables = tables_of(patients, seed)
+        advance(0, None, "writing the cohort")
+        write_cohort(out, tables, overwrite=overwrite)
+        say(f"{out}: {len(tables.tables['patients']):,} records")
     print("\n".join(tables.account))
 
 
@@ -176,17 +188,20 @@ def codes(
 def validate(
     cohort: CohortPath,
     ignore: Ignore = None,
+    convert_suspect: ConvertSuspect = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Every problem of every record: all files are opened and decoded."""
+    from .model import Config
     from .model.validation import validate as problems_of
     from .records import REASONS
     from .sources import Cohort
 
     opened = Cohort.open(cohort, ignore=ignore or ())
+    options = _with(Config(), "vitals", convert_suspect=convert_suspect)
     with progress(quiet, "validating") as (advance, _):
-        found = problems_of(opened, progress=advance)
+        found = problems_of(opened, config=options, progress=advance)
     if as_json:
         print_json(found.to_json())
     else:
@@ -214,6 +229,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Governs everything random.", show_default=False)] = None,
     device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
     ignore: Ignore = None,
+    convert_suspect: ConvertSuspect = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -227,6 +243,7 @@ def train(
     refuse_existing_model(out, overwrite)
     given = {"holdout": holdout, "seed": seed, "device": device and device.value}
     flags = [f"train.{key}={value}" for key, value in given.items() if value is not None]
+    flags += ["vitals.convert_suspect=true"] if convert_suspect else []
     options = read_config(config, [*(assignments or ()), *flags])
     chosen = Cohort.open(cohort, ignore=ignore or ())
     if split is not None:
@@ -254,6 +271,7 @@ def predict(
     ] = None,
     precision: Annotated[Precision, typer.Option(help="bf16 is faster on some machines, to 1e-2.")] = Precision.fp32,
     ignore: Ignore = None,
+    convert_suspect: ConvertSuspect = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -266,8 +284,9 @@ def predict(
     check_out(out, resume=resume, overwrite=overwrite)
     loaded = ClinicalModel.load(model)
     if workers is not None:
-        scoring = loaded.config_.train.model_copy(update={"workers": workers})
-        loaded.config_ = loaded.config_.model_copy(update={"train": scoring})
+        loaded.config_ = _with(loaded.config_, "train", workers=workers)
+    if convert_suspect:
+        loaded.config_ = _with(loaded.config_, "vitals", convert_suspect=True)
     opened = Cohort.open(cohort, ignore=ignore or ())
     with progress(quiet, "scoring") as (advance, say):
         try:
@@ -287,6 +306,11 @@ def predict(
         before = f", {scored.resumed:,} of them before" if scored.resumed else ""
         say(f"{out}: {scored.records:,} records{before}; {scored.unanswered:,} without any usable input")
     raise typer.Exit(ANSWERLESS if scored.unanswered else 0)
+
+
+def _with(config: Config, section: str, **options: Any) -> Config:
+    """The configuration with other options in one section."""
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=options)})
 
 
 @app.command()

@@ -34,6 +34,13 @@ Ignore = Annotated[
     list[str] | None, typer.Option("--ignore", metavar="COLUMN", help="A column to leave out (repeatable).")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages, only results and errors.")]
+ConvertSuspect = Annotated[
+    bool,
+    typer.Option(
+        "--convert-suspect",
+        help="Convert a value that is implausible as given and plausible in just one other unit; else it is refused.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 Host = Annotated[str, typer.Option(help="The address to listen on; others can reach the page if it is not this one.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The first free one by default.", show_default=False)]

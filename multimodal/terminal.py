@@ -20,6 +20,7 @@ REFUSED = {
     errno.EROFS: 3,
     errno.EACCES: 3,
     errno.EPERM: 3,
+    errno.ENOENT: 2,
     errno.ENOTDIR: 2,
     errno.EISDIR: 2,
     errno.ENAMETOOLONG: 2,
@@ -44,7 +45,10 @@ def report_error(error: Exception) -> int:
 
 @contextmanager
 def progress(quiet: bool, what: str) -> Iterator[tuple[Callable[..., None], Callable[[str], None]]]:
-    """(advance(done, total, what), say(line)) on stderr; the bar only where that is a terminal."""
+    """(advance(done, total, what), say(line)) on stderr; the bar only where that is a terminal.
+
+    Until `advance` is called with a total, the bar runs to and fro.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -53,7 +57,7 @@ def progress(quiet: bool, what: str) -> Iterator[tuple[Callable[..., None], Call
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
 
-        def advance(done: float, total: float, what: str = what) -> None:
+        def advance(done: float, total: float | None, what: str = what) -> None:
             bar.update(task, completed=done, total=total, description=what)
 
         def say(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -106,6 +107,35 @@ def test_an_unknown_option_of_the_model_is_refused_with_the_nearest(run, tiny_mo
 
     assert (status, out) == (2, "")
     assert err == "multimodal: image.backbon: there is no such option; did you mean 'backbone'?\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--config", "nowhere.toml"], "nowhere.toml"),
+        (["--set", "image.backbone=resnet18", "--set", "image.weights=nowhere.safetensors"], "nowhere.safetensors"),
+        (["--set", "notes.checkpoint=nowhere"], "nowhere"),
+    ],
+)
+def test_a_file_of_options_or_weights_that_is_not_there_ends_with_2(options, names, run, tiny_model, tmp_path):
+    status, out, err = run("train", tiny_model[1], "--out", tmp_path / "m", "--quiet", *options)
+
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("multimodal: ")
+    assert names in err
+
+
+def test_a_folder_that_went_away_is_no_defect(run, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    status, _, err = run("new", "cohort")
+
+    assert status == 2
+    assert len(err.splitlines()) == 1
 
 
 def test_an_unknown_split_is_refused_with_those_there_are(run, tiny_model, tmp_path):
@@ -274,7 +304,8 @@ def test_train_evaluate_and_inspect_one_after_the_other(run, tiny_model, tmp_pat
     assignments = [part for option in options for part in ("--set", option)]
     model, cohort = tmp_path / "model", tiny_model[1]
 
-    status, out, err = run("train", cohort, "--out", model, *assignments, "--holdout", 0.25, "--seed", 7)
+    flags = ["--holdout", 0.25, "--seed", 7, "--convert-suspect"]
+    status, out, err = run("train", cohort, "--out", model, *assignments, *flags)
 
     assert status == 0
     assert out.startswith("Cross-fitted figures: each patient was answered by")
@@ -283,12 +314,14 @@ def test_train_evaluate_and_inspect_one_after_the_other(run, tiny_model, tmp_pat
     assert "training logistic, 4 times each: about 1 min" in err
     loaded = ClinicalModel.load(model)
     assert (loaded.config_.train.seed, loaded.config_.train.holdout) == (7, 0.25)
+    assert loaded.config_.vitals.convert_suspect
     assert loaded.summary_["patients"] == 90
 
     status, out, _ = run("evaluate", model, cohort, "--out", tmp_path / "figures", "--quiet")
 
     assert status == 0
-    assert "30 patients; 90 training patients left out" in out
+    assert f"model {loaded.model_id}: 31 records of 30 patients\n  90 training patients left out, " in out
+    assert max(map(len, out.splitlines())) <= 80
     metrics = json.loads((tmp_path / "figures" / "metrics.json").read_text("utf-8"))
     assert metrics == evaluate(loaded, Cohort.open(cohort)).metrics
 
@@ -334,11 +367,76 @@ def test_validate_lists_every_problem_and_ends_with_4(run, tiny_model):
     assert list(found) == ["records", "problems", "counts"]
     assert found["records"] == 122
     assert set(found["problems"][0]) == {"record_id", "where", "code", "severity", "message"}
-    assert sum(found["counts"].values()) == len(found["problems"])
+    more = [re.search(r"\(and (\d+) more\)", problem["message"]) for problem in found["problems"]]
+    assert sum(found["counts"].values()) == sum(1 + int(and_more[1]) if and_more else 1 for and_more in more)
     refused = {(p["record_id"], p["code"]) for p in found["problems"] if p["severity"] == "refuse"}
     cohort = Cohort.open(tiny_model[1])
     expected = zip(cohort.record_ids, cohort.attribute("expected_refusals"))
     assert refused == {(record, one.rpartition(":")[2]) for record, all_ in expected for one in all_.split()}
+
+
+SUSPECT = "record_id,patient_id,heart_rate [/min],temperature\na,a,80,98.6\n"
+CONVERTED = (
+    "temperature 98.6 is outside 25-45 Cel. It is read in [degF], as asked for.",
+    "temperature 98.6 is outside 25-45 Cel. It is plausible in [degF]: give the unit in the column `unit`, or pass "
+    "--convert-suspect.",
+)
+
+
+def test_validate_refuses_or_converts_a_suspect_value(run, tmp_path):
+    cohort = tmp_path / "flat.csv"
+    cohort.write_text(SUSPECT)
+
+    for flags, code, message in (([], "UNIT_SUSPECT", 1), (["--convert-suspect"], "UNIT_CONVERTED", 0)):
+        status, out, _ = run("validate", cohort, "--json", *flags)
+
+        assert status == (0 if flags else 4)
+        (problem,) = json.loads(out)["problems"]
+        assert (problem["code"], problem["message"]) == (code, CONVERTED[message])
+
+
+def test_predict_refuses_or_converts_a_suspect_value(run, tiny_model, tmp_path):
+    cohort = tmp_path / "flat.csv"
+    cohort.write_text(SUSPECT)
+    out = tmp_path / "a.jsonl"
+
+    assert run("predict", tiny_model[0], cohort, "--out", out, "--quiet") == (0, "", "")
+    refused = json.loads(out.read_text())
+    assert run("predict", tiny_model[0], cohort, "--out", out, "--quiet", "--overwrite", "--convert-suspect")[0] == 0
+    converted = json.loads(out.read_text())
+
+    assert [(item["code"], item["message"]) for item in refused["refused"]] == [("UNIT_SUSPECT", CONVERTED[1])]
+    assert converted["refused"] == []
+    assert [(item["code"], item["message"]) for item in converted["warnings"]] == [("UNIT_CONVERTED", CONVERTED[0])]
+    assert refused["targets"] != converted["targets"]
+
+
+def test_a_run_that_converts_does_not_go_on_with_one_that_refuses(run, tiny_model, tmp_path):
+    cohort, partial = tmp_path / "flat.csv", tmp_path / "a.csv.partial"
+    cohort.write_text(SUSPECT)
+    partial.mkdir()
+    (partial / "run.json").write_text('{"convert_suspect": false}')
+
+    status, _, err = run("predict", tiny_model[0], cohort, "--out", tmp_path / "a.csv", "--resume", "--convert-suspect")
+
+    assert status == 2
+    assert "convert_suspect was 'False', is 'True'" in err
+
+
+def test_a_flat_file_is_scored_whatever_its_labels_are_called_but_not_evaluated(run, tiny_model, tmp_path):
+    cohort = tmp_path / "ward.csv"
+    cohort.write_text("record_id,patient_id,heart_rate,label.COVID-19\na,a,80,1\n")
+
+    assert run("predict", tiny_model[0], cohort, "--out", tmp_path / "a.csv", "--quiet") == (0, "", "")
+    for command in (["train", cohort], ["evaluate", tiny_model[0], cohort]):
+        status, out, err = run(*command, "--out", tmp_path / "out")
+
+        assert (status, out) == (3, "")
+        assert err == (
+            "multimodal: COHORT_FORM: ward.csv: the column 'label.COVID-19' names no target: a target's name is a "
+            "small letter, then small letters, digits and _ ([a-z][a-z0-9_]*). "
+            "`multimodal new DIR` writes an empty cohort that shows the form.\n"
+        )
 
 
 def test_validate_prints_a_short_table(run, tmp_path):
@@ -380,6 +478,14 @@ def test_codes_suggests_where_it_finds_nothing(run):
     )
 
 
+def test_synthesize_says_where_the_cohort_is_unless_it_is_to_be_quiet(run, tmp_path):
+    _, out, err = run("synthesize", "--patients", 3, "--out", tmp_path / "a")
+    _, quiet_out, quiet_err = run("synthesize", "--patients", 3, "--out", tmp_path / "b", "--quiet")
+
+    assert err == f"{tmp_path / 'a'}: {len(Cohort.open(tmp_path / 'a'))} records\n"
+    assert (quiet_out, quiet_err) == (out, "")
+
+
 def test_a_synthetic_cohort_is_the_same_from_the_same_seed(run, tmp_path):
     for name in ("a", "b"):
         status, out, _ = run("synthesize", "--patients", 3, "--seed", 5, "--out", tmp_path / name)
@@ -393,9 +499,11 @@ def test_a_synthetic_cohort_is_the_same_from_the_same_seed(run, tmp_path):
 
 
 def test_import_prints_its_account(run, shared, tmp_path):
-    status, out, _ = run("import", "openi", shared / "data" / "openi-reports", "--out", tmp_path / "cohort")
+    status, out, err = run(
+        "import", "openi", shared / "data" / "openi-reports", "--out", tmp_path / "cohort", "--quiet"
+    )
 
-    assert status == 0
+    assert (status, err) == (0, "")
     assert len(out.splitlines()) > 1
     assert len(Cohort.open(tmp_path / "cohort")) > 1000
 

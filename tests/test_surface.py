@@ -103,7 +103,7 @@ def test_the_python_of_the_readme_runs_as_it_stands(tmp_path):
     done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=240)
 
     assert done.returncode == 0, done.stderr
-    assert re.match(r"model [0-9a-f]{16}: \d+ records of 30 patients; 0 training patients left out", done.stdout)
+    assert re.match(r"model [0-9a-f]{16}: \d+ records of 30 patients\n  0 training patients left out, ", done.stdout)
     assert (tmp_path / "model" / "manifest.json").is_file()
 
 

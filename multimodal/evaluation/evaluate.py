@@ -15,7 +15,8 @@ import numpy as np
 from multimodal.records import CohortError, UsageError, shown
 
 from ..trust.tabulate import Answers, Group, Scored, curves, group_of, tabulate
-from .report import About, best_single, render
+from .report import About, render
+from .summary import evaluation_table
 
 if TYPE_CHECKING:
     from multimodal.model import ClinicalModel
@@ -39,28 +40,8 @@ class Evaluation:
     about: About
 
     def summary(self) -> str:
-        """A short table: one line a target with AUROC and 95 % interval of fused, best single and sum."""
-        cohort = self.metrics["cohort"]
-        lines = [
-            f"model {self.metrics['model_id']}: {cohort['records']} records of {cohort['patients']} patients; "
-            f"{cohort['excluded_training_patients']} training patients left out, {cohort['no_input']} records without "
-            f"input, {cohort['abstained']} abstained"
-        ]
-        if cohort.get("includes_training_patients"):
-            lines.append(
-                f"CAUTION: the model trained on {cohort['includes_training_patients']} of these patients; "
-                "the figures are too good"
-            )
-        head = ("target", "n", "positives", "AUROC fused", "best single", "sum", "ECE")
-        rows = [head, *(_summary_row(name, found) for name, found in self.metrics["targets"].items())]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-        lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-        for name, group in self.metrics["groups"].items():
-            lines.append(
-                f"group {name}: n {group['n']}, accuracy {_text(group['accuracy'])}, "
-                f"macro F1 {_text(group['macro_f1'])}"
-            )
-        return "\n".join(lines)
+        """What a terminal shows of it: on whom, and each target's figures, in 80 columns."""
+        return evaluation_table(self.metrics)
 
     def write(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """metrics.json and report.html in `folder`, both or nothing.
@@ -257,24 +238,3 @@ def _groups(model: ClinicalModel, cohort: Cohort, fused: Answers) -> dict[str, G
         for group, places in model.groups.items()
     }
     return {group: one for group, one in found.items() if one is not None}
-
-
-def _summary_row(name: str, found: Mapping) -> tuple[str, ...]:
-    fused, total, best = found["fused"], found["baselines"].get("sum"), best_single(found)
-    return (
-        name,
-        str(fused["n"]),
-        str(fused["positives"]),
-        _text(fused["auroc"]),
-        f"{_text(found['single'][best]['auroc'])} {best}" if best else "-",
-        _text(total["auroc"]) if total else "-",
-        "-" if fused["ece"]["value"] is None else f"{fused['ece']['value']:.3f}",
-    )
-
-
-def _text(figure: Mapping) -> str:
-    """`0.861 [0.820, 0.894]`, `-` where undefined."""
-    if figure["value"] is None:
-        return "-"
-    bounds = "" if figure["low"] is None else f" [{figure['low']:.3f}, {figure['high']:.3f}]"
-    return f"{figure['value']:.3f}{bounds}"

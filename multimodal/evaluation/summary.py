@@ -48,6 +48,19 @@ def cross_fitted_table(model: ClinicalModel) -> str:
     return "\n".join([head, "", figures_table(model.figures_), *([""] if left_out else []), *left_out])
 
 
+def evaluation_table(metrics: Mapping) -> str:
+    """metrics.json as text: what was evaluated on whom, and the figures."""
+    cohort = metrics["cohort"]
+    lines = [
+        f"model {metrics['model_id']}: {cohort['records']:,} records of {cohort['patients']:,} patients",
+        f"  {cohort['excluded_training_patients']:,} training patients left out, "
+        f"{cohort['no_input']:,} records without input, {cohort['abstained']:,} abstained",
+    ]
+    if trained := cohort.get("includes_training_patients"):
+        lines.append(f"CAUTION: the model trained on {trained:,} of these patients; the figures are too good")
+    return "\n".join([*lines, "", figures_table(metrics)])
+
+
 def description(model: ClinicalModel) -> str:
     """What the model is, was trained on and predicts, and the weights of its encoders."""
     summary = model.summary_

@@ -61,7 +61,9 @@ def _decoded(dataset: Dataset, layout: Layout, plugin: str) -> np.ndarray:
     if plugin and plugin not in decoder.available_plugins:
         raise ItemError("UNSUPPORTED_SYNTAX", f"its decoder is not installed: pip install {PACKAGES[plugin]}.")
     try:
-        frame, _ = decoder.as_array(dataset, index=0, decoding_plugin=plugin)
+        # pydicom takes the stored bits for the lowest ones; where they lie higher, `_corrected` cuts them out.
+        lowest = layout.high < layout.stored
+        frame, _ = decoder.as_array(dataset, index=0, decoding_plugin=plugin, correct_unused_bits=lowest)
     except MemoryError:
         raise
     except Exception as error:  # plugins raise whatever their C code maps to

@@ -83,8 +83,9 @@ def layout_of(dataset: Dataset, syntax: str) -> Layout:
     signed = not is_float and bool(integer(dataset, "PixelRepresentation", 0, 1, default=0))
     if stored > allocated:
         raise ItemError("HEADER_MISMATCH", f"BitsStored is {stored}, over BitsAllocated {allocated}.")
-    # Only in ACR-NEMA, the uncompressed standard before DICOM, may the stored bits lie higher.
-    if high != stored - 1 and not (_is_acr_nema(dataset) and syntax in NATIVE and stored - 1 < high < allocated):
+    # Only in ACR-NEMA, the standard before DICOM, grey and uncompressed, may the stored bits lie higher.
+    old = _is_acr_nema(dataset) and photometric in GREYS and syntax in NATIVE
+    if high != stored - 1 and not (old and stored - 1 < high < allocated):
         raise ItemError("HEADER_MISMATCH", f"HighBit is {high} with BitsStored {stored}.")
     return Layout(keyword, syntax, rows, columns, frames, samples, allocated, stored, high, signed, photometric)
 

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from ..encoders.sklearn_files import load_sklearn, save_sklearn
-from ..encoders.tabular import no_empty_column
+from ..encoders.tabular import few_threads, no_empty_column
 from ..fusion.subsets import all_sets, set_index
 from ..vitals import FeaturePlan, news2, plan
 
@@ -81,7 +81,8 @@ class Baselines:
             x = vitals.columns(self.plan)[rows]
             for t, target in enumerate(self.targets):
                 if target in self.boosting:
-                    out[rows, t] = self.boosting[target].predict_proba(x)[:, 1]
+                    with few_threads(len(x)):
+                        out[rows, t] = self.boosting[target].predict_proba(x)[:, 1]
         return out
 
     def save(self, folder: Path) -> None:
@@ -146,7 +147,8 @@ def fit_baselines(
             known = ~np.isnan(y[rows, t])
             if _both(y[rows[known], t]):
                 model = HistGradientBoostingClassifier(early_stopping=False, random_state=random_state)
-                boosting[target] = model.fit(no_empty_column(x[known]), y[rows[known], t])
+                with few_threads(len(known)):
+                    boosting[target] = model.fit(no_empty_column(x[known]), y[rows[known], t])
     return Baselines(tuple(targets), _fit_per_set(targets, z, present, y), words, boosting, columns)
 
 

@@ -10,14 +10,15 @@ import csv
 import json
 import os
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,11 +44,13 @@ class ScoredFile:
 
 class Format(NamedTuple):
     """write(predictions, path) a shard; join(shards, path, no predictions) the whole;
-    answers(path): (model_id, reason of abstaining or None) of each record."""
+    ids(record ids): as they stand in the file;
+    answers(path): (record id as it stands there, model_id, reason of abstaining or None) of each record."""
 
     write: Callable[[Predictions, Path], None]
     join: Callable[[Sequence[Path], Path, Predictions], None]
-    answers: Callable[[Path], Iterator[tuple[str, str | None]]]
+    ids: Callable[[np.ndarray], Iterable[str]]
+    answers: Callable[[Path], Iterator[tuple[str, str, str | None]]]
 
 
 def score_to_file(
@@ -78,6 +81,7 @@ def score_to_file(
         "records": len(cohort),
         "batch_size": batch_size,
         "precision": precision,
+        "convert_suspect": model.config_.vitals.convert_suspect,
         "format": out.suffix.lower(),
         "version": version("multimodal-clinical"),
     }
@@ -146,15 +150,21 @@ def _start(partial: Path, run: dict) -> None:
 
 
 def _finished(model: ClinicalModel, cohort: Cohort, out: Path) -> ScoredFile:
-    """What a finished run left, for a second `--resume`. Raises UsageError if it answers something else."""
-    models = Counter(model_id for model_id, _ in FORMATS[out.suffix.lower()].answers(out))
-    if models != Counter({model.model_id: len(cohort)} if len(cohort) else {}):
+    """What a finished run left, for a second `--resume`. Raises UsageError if it answers something else: another model,
+    or other records than the cohort's, in its order."""
+    fmt = FORMATS[out.suffix.lower()]
+    expected = ((record_id, model.model_id) for record_id in fmt.ids(cohort.record_ids))
+    try:
+        same = all(found[:2] == wanted for found, wanted in zip_longest(fmt.answers(out), expected, fillvalue=()))
+    except (ValueError, LookupError, TypeError, csv.Error):  # a file that no run of ours wrote
+        same = False
+    if not same:
         raise UsageError(f"{out} holds the answers of another run: --overwrite replaces it")
     return ScoredFile(len(cohort), _unanswered(out), len(cohort))
 
 
 def _unanswered(out: Path) -> int:
-    return sum(reason == "NO_INPUT" for _, reason in FORMATS[out.suffix.lower()].answers(out))
+    return sum(reason == "NO_INPUT" for _, _, reason in FORMATS[out.suffix.lower()].answers(out))
 
 
 @contextmanager
@@ -182,11 +192,11 @@ def _join_jsonl(shards: Sequence[Path], path: Path, empty: Predictions) -> None:
         _append(shards, whole)
 
 
-def _jsonl_answers(path: Path) -> Iterator[tuple[str, str | None]]:
+def _jsonl_answers(path: Path) -> Iterator[tuple[str, str, str | None]]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             found = json.loads(line)
-            yield found["model_id"], found["abstained"]
+            yield found["record_id"], found["model_id"], found["abstained"]
 
 
 def _write_csv(predictions: Predictions, path: Path) -> None:
@@ -201,10 +211,14 @@ def _join_csv(shards: Sequence[Path], path: Path, empty: Predictions) -> None:
         _append(shards, whole)
 
 
-def _csv_answers(path: Path) -> Iterator[tuple[str, str | None]]:
+def _csv_ids(record_ids: np.ndarray) -> Iterable[str]:
+    return neutralised(pd.Series(record_ids, dtype=object))
+
+
+def _csv_answers(path: Path) -> Iterator[tuple[str, str, str | None]]:
     with path.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
-            yield row["model_id"], row["abstained"] or None
+            yield row["record_id"], row["model_id"], row["abstained"] or None
 
 
 def _append(shards: Sequence[Path], whole) -> None:
@@ -224,10 +238,11 @@ def _join_parquet(shards: Sequence[Path], path: Path, empty: Predictions) -> Non
             writer.write_table(pq.read_table(shard))
 
 
-def _parquet_answers(path: Path) -> Iterator[tuple[str, str | None]]:
+def _parquet_answers(path: Path) -> Iterator[tuple[str, str, str | None]]:
     with pq.ParquetFile(path) as file:
-        for part in file.iter_batches(columns=["model_id", "abstained"]):
-            yield from zip(part["model_id"].to_pylist(), part["abstained"].to_pylist())
+        columns = ["record_id", "model_id", "abstained"]
+        for part in file.iter_batches(columns=columns):
+            yield from zip(*(part[name].to_pylist() for name in columns))
 
 
 def _table(predictions: Predictions) -> pa.Table:
@@ -244,7 +259,7 @@ def _type(column: str) -> pa.DataType:
 
 
 FORMATS = {
-    ".parquet": Format(_write_parquet, _join_parquet, _parquet_answers),
-    ".jsonl": Format(_write_jsonl, _join_jsonl, _jsonl_answers),
-    ".csv": Format(_write_csv, _join_csv, _csv_answers),
+    ".parquet": Format(_write_parquet, _join_parquet, iter, _parquet_answers),
+    ".jsonl": Format(_write_jsonl, _join_jsonl, iter, _jsonl_answers),
+    ".csv": Format(_write_csv, _join_csv, _csv_ids, _csv_answers),
 }

@@ -47,7 +47,7 @@ def relative_hours(
     hours = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
     hours[blank] = 0.0
     dates = np.flatnonzero((hours >= 10_000_000) & (hours < 100_000_000))  # numbers of eight digits; hours never are
-    hours[dates[texts.iloc[dates].str.fullmatch(r"\s*[0-9]{8}\s*").to_numpy(dtype=bool)]] = np.nan
+    hours[dates[texts.iloc[dates].str.fullmatch("[0-9]{8}").to_numpy(dtype=bool)]] = np.nan
     refused: dict[int, ItemError] = {}
     unread = np.flatnonzero(~np.isfinite(hours))
     hours[unread] = np.nan

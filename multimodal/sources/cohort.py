@@ -29,6 +29,7 @@ from ..records import (
 )
 from .assemble import assemble, prediction_times
 from .description import Description
+from .fingerprint import marks
 from .flat import open_flat
 from .folder import open_folder
 from .jsonl import open_jsonl
@@ -236,9 +237,13 @@ class Cohort:
         return self.take(np.flatnonzero(~held_out)), self.take(np.flatnonzero(held_out))
 
     def fingerprint(self) -> str:
-        """SHA-256 over the bytes of what is read (not the labels' table, not the images) and the choice of records."""
+        """SHA-256 over the bytes of the tables (not the labels'), the choice of records, and the size and time of
+        change of each note file and image that they name, which are not opened."""
         whole = hashlib.sha256(self._source.fingerprint().encode())
         whole.update(self._rows.astype("<i8").tobytes())
+        for low in range(0, len(self), 4096):
+            rows, _ = self._source.rows(self._rows[low : low + 4096])
+            whole.update(marks(self.root, rows["notes"]) + marks(self.root, rows["images"]))
         return whole.hexdigest()
 
     def __iter__(self) -> Iterator[PatientRecord]:

@@ -92,7 +92,7 @@ def read_header(look: TextTable, description: Description) -> Header:
             codes[column] = (code["code"], (code["unit"] or "").strip())
         else:
             unknown[column] = did_you_mean(column.partition("[")[0].strip(), [*known, *table])
-    refuse_unknown(look.path.name, unknown)
+    refuse_unknown(look, unknown)
     if look.columns and "record_id" not in look.columns:
         raise CohortError("COHORT_FORM", f"{look.path.name} lacks the column record_id.")
     return Header(codes, labels, description.attributes)
@@ -132,9 +132,7 @@ def _targets(look: TextTable, header: Header, description: Description) -> dict[
     if description.targets is None:
         return targets_of(header.labels.values(), f"{look.path.name}: the column", "label.")
     names = [f"label.{name}" for name in description.targets]
-    refuse_unknown(
-        look.path.name, {column: did_you_mean(column, names) for column in header.labels if column not in names}
-    )
+    refuse_unknown(look, {column: did_you_mean(column, names) for column in header.labels if column not in names})
     return dict(description.targets)
 
 

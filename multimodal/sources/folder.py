@@ -27,7 +27,7 @@ class TableSource:
     """Records whose rows lie in a Store: what cohort folders and flat files become.
 
     record_ids, patient_ids, splits  object (n,)
-    files             what a fingerprint is made of: all that is read but the labels, the notes' files and the images
+    files             whose bytes make the fingerprint: all that is read but the labels, the notes' files and the images
     read_targets, read_labels  are called when these are asked for: scoring does not depend on them
     problems          of the cohort as a whole
     record_problems   {record index: problems of its row}
@@ -137,7 +137,7 @@ def check_columns(look: TextTable, name: str, known: Collection[str], ignore: Co
     if not look.columns:  # an empty file has no rows
         return
     unknown = [column for column in look.columns if column and column not in known and column not in ignore]
-    refuse_unknown(look.path.name, {column: did_you_mean(column, known) for column in unknown})
+    refuse_unknown(look, {column: did_you_mean(column, known) for column in unknown})
     lacking = [key for key in KEYS[name] if key not in look.columns]
     if lacking:
         raise CohortError("COHORT_FORM", f"{look.path.name} lacks the column {', '.join(lacking)}.")
@@ -145,11 +145,18 @@ def check_columns(look: TextTable, name: str, known: Collection[str], ignore: Co
         raise CohortError("COHORT_FORM", f"{look.path.name} has neither the column text nor path.")
 
 
-def refuse_unknown(file: str, hints: Mapping[str, str]) -> None:
-    """Raises CohortError UNKNOWN_COLUMN if there is any; hints: {column: what was probably meant, or ""}."""
-    if hints:
-        named = ", ".join(f"{shown(column)}{hint}" for column, hint in hints.items())
-        raise CohortError("UNKNOWN_COLUMN", f"{file}: {named}{'' if named.endswith('?') else '.'}")
+def refuse_unknown(look: TextTable, hints: Mapping[str, str]) -> None:
+    """Raises CohortError UNKNOWN_COLUMN if there is any; hints: {column: what was probably meant, or ""}.
+
+    Where the form has none of the table's columns, COHORT_FORM names none: the first row may be a patient's.
+    """
+    if not hints:
+        return
+    if len(hints) == sum(map(bool, look.columns)):
+        message = f"{look.path.name}: its first row names no column that the form has: is the header missing?"
+        raise CohortError("COHORT_FORM", message)
+    named = ", ".join(f"{shown(column)}{hint}" for column, hint in hints.items())
+    raise CohortError("UNKNOWN_COLUMN", f"{look.path.name}: {named}{'' if named.endswith('?') else '.'}")
 
 
 def _labels(

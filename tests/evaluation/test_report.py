@@ -10,6 +10,7 @@ import pytest
 
 from multimodal.evaluation.evaluate import Evaluation
 from multimodal.evaluation.report import About, best_single, render
+from multimodal.evaluation.summary import figures_table
 from multimodal.records import Target, UsageError
 from multimodal.trust.tabulate import Answers, Group, Scored, curves, tabulate
 
@@ -97,18 +98,21 @@ def test_the_same_figures_give_the_same_page(page, evaluation):
     assert render(evaluation.metrics, evaluation.curves, evaluation.about) == page
 
 
-def test_the_summary_is_one_line_a_target(evaluation):
-    lines = evaluation.summary().splitlines()
+def test_the_summary_is_the_table_of_the_training_in_80_columns(evaluation):
+    text = evaluation.summary()
+    lines = text.splitlines()
 
-    assert lines[0] == (
-        "model 0123456789abcdef: 60 records of 30 patients; 12 training patients left out, 0 records without input, "
-        "1 abstained"
-    )
-    assert lines[1].split() == ["target", "n", "positives", "AUROC", "fused", "best", "single", "sum", "ECE"]
-    assert re.fullmatch(
-        r"pneumonia +60 +15( +[01]\.\d{3} \[[01]\.\d{3}, [01]\.\d{3}\]( image)?){3} +0\.\d{3}", lines[2]
-    )
-    assert lines[3].startswith("group airway: n 60, accuracy 0.500 [")
+    assert max(map(len, lines)) <= 80
+    assert lines[:5] == [
+        "model 0123456789abcdef: 60 records of 30 patients",
+        "  12 training patients left out, 0 records without input, 1 abstained",
+        "",
+        "pneumonia: 60 records, 15 positive, threshold 0.500",
+        "  * baseline   AUROC [95 %]          AUPRC  sens.  spec.  Brier  ECE",
+    ]
+    assert [re.split("  +", line.strip())[0] for line in lines[5:9]] == ["fused", "image alone", "notes alone", "sum *"]
+    assert text.endswith(figures_table(evaluation.metrics))
+    assert "group airway: 60 records, 2 classes\n  accuracy 0.500 [" in text
 
 
 def test_the_best_single_is_the_one_with_the_highest_auroc():

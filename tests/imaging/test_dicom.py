@@ -116,6 +116,24 @@ def test_a_header_that_does_not_fit_its_pixels_is_refused(write_dicom, attribute
     assert refusal(write_dicom("a.dcm", RAMP, **attributes)) == code
 
 
+def test_stored_bits_that_lie_high_are_refused_but_in_acr_nema(write_dicom):
+    """12 bits in the upper end of 16, as some scanners wrote before DICOM; (0008,0010) names the old standard."""
+    layout = {"BitsStored": 12, "HighBit": 15}
+    with pytest.raises(ItemError) as refused:
+        read_image(write_dicom("dicom.dcm", RAMP << 4, **layout))
+
+    assert str(refused.value) == "HEADER_MISMATCH: HighBit is 15 with BitsStored 12."
+    old = write_dicom("acr.dcm", RAMP << 4, RecognitionCode="ACR-NEMA 2.0", **layout)
+    assert_array_equal(read_image(old).values, RAMP)
+
+
+@pytest.mark.parametrize("high", [10, 16])
+def test_stored_bits_that_lie_too_low_or_outside_are_refused_in_acr_nema_too(write_dicom, high):
+    attributes = {"BitsStored": 12, "HighBit": high, "RecognitionCode": "ACR-NEMA 2.0"}
+
+    assert refusal(write_dicom("a.dcm", RAMP, **attributes)) == "HEADER_MISMATCH"
+
+
 def test_bits_above_the_stored_ones_are_cut_off(write_dicom):
     dirty = RAMP | np.uint16(0xA000)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from multimodal.imaging import client, read_image
+from multimodal.imaging.protocol import read_message, write_message
 from multimodal.records import REASONS, ItemError
 
 RAMP = np.arange(32 * 24, dtype=np.uint16).reshape(32, 24) * 40
@@ -143,6 +145,69 @@ def test_memory_above_the_limit_is_refused_inside_the_worker():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=client.ROOT, check=True)
 
     assert done.stdout == "refused\n"
+
+
+def test_a_system_without_limits_and_alarms_decodes_all_the_same(ramp):
+    """macOS has no /proc, Windows neither `resource` nor alarms: the header checks still hold there."""
+    code = (
+        "import signal, sys; sys.modules['resource'] = None; del signal.alarm\n"
+        "import multimodal.imaging.worker as worker; worker.main()"
+    )
+    asked = io.BytesIO()
+    write_message(asked, {"path": str(ramp), "size": 16, "seconds": 10})
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=asked.getvalue(), capture_output=True, cwd=client.ROOT, check=True)
+
+    answers = io.BytesIO(done.stdout)
+    assert read_message(answers) == ({"ready": True, "limited": False}, b"")
+    facts, pixels = read_message(answers)
+    assert (facts["warnings"], len(pixels)) == ([], 16 * 16)
+
+
+LOADS_WITH_TWO_WORKERS = """
+import os, signal, sys, time, numpy as np
+from multimodal.imaging import client, load
+from multimodal.records import Batch, ImageItem
+ids = np.array(["a", "b"], dtype=object)
+items = [ImageItem(i, path) for i, path in enumerate(sys.argv[2:])]
+started = [client.Worker(), client.Worker()]
+client._idle += started
+load(Batch(ids, ids, np.zeros(2), ids, images=items), size=8, workers=2)
+print(*(worker.process.pid for worker in started), flush=True)
+exec(sys.argv[1])
+"""
+ENDS = {
+    "the script ends": "",
+    "it is killed": "os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)",
+    "it is killed while a worker decodes": (
+        "import threading; fifo = sys.argv[2] + '.series'; os.mkdir(fifo); [os.link(sys.argv[2], f'{fifo}/{i}') for i "
+        "in range(1000)]; threading.Thread(target=client.decode, args=(fifo, 8)).start(); time.sleep(0.01); "
+        "os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
+    ),
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_no_worker_outlives_its_reader(ramp, end):
+    environment = {**os.environ, "PYTHONPATH": str(client.ROOT)}
+    command = [sys.executable, "-c", LOADS_WITH_TWO_WORKERS, end, ramp, ramp]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    workers = [int(pid) for pid in done.stdout.split()]
+    assert len(workers) == 2
+
+    deadline = time.perf_counter() + 20
+    while any(is_running(pid) for pid in workers) and time.perf_counter() < deadline:
+        time.sleep(0.05)
+    assert [pid for pid in workers if is_running(pid)] == []
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists and is no zombie, which waits for nothing but to be counted."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_the_worker_loads_neither_torch_nor_gradio():

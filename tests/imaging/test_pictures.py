@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -113,6 +114,55 @@ def test_the_first_frame_of_an_animation_and_the_first_page_are_read_with_a_warn
 
         assert ("FIRST_FRAME", "the file has several frames or pages; the first is read.") in image.warnings, name
         assert_array_equal(image.values, np.asarray(first), err_msg=name)
+
+
+def tiff(page: bytes, *, pages: int) -> bytes:
+    """A TIFF of `pages` pages: the one of the TIFF file `page`, and its directory again and again."""
+    (first,) = struct.unpack_from("<I", page, 4)
+    (entries,) = struct.unpack_from("<H", page, first)
+    directory = page[first : first + 2 + 12 * entries]
+    data = bytearray(page)
+    link = first + len(directory)
+    for _ in range(pages - 1):
+        data[link : link + 4] = struct.pack("<I", len(data))
+        data += directory + bytes(4)
+        link = len(data) - 4
+    return bytes(data)
+
+
+def gif(frame: bytes, *, frames: int) -> bytes:
+    """A GIF that shows `frame`, a GIF file of one frame, again and again."""
+    header = 13 + (3 << ((frame[10] & 7) + 1))
+    return frame[:header] + frame[header:-1] * frames + b";"
+
+
+@pytest.mark.parametrize(
+    ("name", "repeated"),
+    [("a.tif", lambda page, n: tiff(page, pages=n)), ("a.gif", lambda frame, n: gif(frame, frames=n))],
+)
+def test_more_than_1024_frames_or_pages_are_refused_and_not_walked(tmp_path, name, repeated):
+    path = saved(tmp_path, name, (RAMP % 256).astype(np.uint8))
+    page = path.read_bytes()
+    path.write_bytes(repeated(page, 1024))
+    assert ("FIRST_FRAME", "the file has several frames or pages; the first is read.") in read_image(path).warnings
+    path.write_bytes(repeated(page, 100_000))
+    start = time.perf_counter()
+
+    with pytest.raises(ItemError) as refused:
+        read_image(path)
+
+    assert str(refused.value) == "IMAGE_TOO_LARGE: the header says 1025 frames; at most 1024 are read."
+    assert time.perf_counter() - start < 0.5
+
+
+def test_pages_that_go_in_a_circle_or_out_of_the_file_end_the_count(tmp_path):
+    path = saved(tmp_path, "a.tif", (RAMP % 256).astype(np.uint8))
+    two = tiff(path.read_bytes(), pages=2)
+    first = two[4:8]
+    for last in (first, b"\xff\xff\xff\x7f"):
+        path.write_bytes(two[:-4] + last)
+
+        assert [code for code, _ in read_image(path).warnings] == ["FIRST_FRAME"]
 
 
 def test_photographs_are_known_and_tinted_or_annotated_radiographs_are_not(shared):

@@ -1,7 +1,11 @@
 """The options."""
 
+from inspect import signature
+
 import pytest
 
+from multimodal.encoders import encoder_class
+from multimodal.encoders.augment import Augmentation
 from multimodal.model import Config, as_toml, read_config
 from multimodal.records import UsageError
 
@@ -52,3 +56,13 @@ def test_what_is_printed_can_be_read_again(tmp_path):
     (tmp_path / "c.toml").write_text(as_toml(config))
 
     assert read_config(tmp_path / "c.toml") == config
+
+
+@pytest.mark.parametrize(("name", "section"), [("cnn", "image"), ("bert", "notes")])
+def test_an_encoder_alone_has_the_defaults_of_the_options(name, section):
+    """They stand in two places, since encoders do not know the model; they must not come apart."""
+    options = getattr(Config(), section).model_dump()
+    alone = {key: one.default for key, one in signature(encoder_class(name)).parameters.items() if key in options}
+    augmentation = {key: value for key, value in vars(Augmentation()).items() if section == "image"}
+
+    assert alone | augmentation == {key: value for key, value in options.items() if key not in ("encoders", "size")}

@@ -168,6 +168,42 @@ def test_the_answers_of_another_cohort_are_not_taken_for_finished(model, cohort,
         score_to_file(model, cohort.take([0, 1]), out, resume=True)
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_nor_are_those_of_as_many_other_records_or_of_another_order(suffix, model, tmp_path):
+    def cohort_of(*names):
+        return Cohort.from_records([PatientRecord(record_id=name, patient_id=name) for name in names])
+
+    out = tmp_path / f"out{suffix}"
+    score_to_file(model, cohort_of("=1+1", "b"), out)
+    written = out.read_bytes()
+
+    assert score_to_file(model, cohort_of("=1+1", "b"), out, resume=True) == ScoredFile(2, 2, 2)
+    for others in (cohort_of("=1+1", "c"), cohort_of("b", "=1+1"), cohort_of("=1+1"), cohort_of("=1+1", "b", "c")):
+        with pytest.raises(UsageError) as refused:
+            score_to_file(model, others, out, resume=True)
+        assert str(refused.value) == f"{out} holds the answers of another run: --overwrite replaces it"
+    assert out.read_bytes() == written
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_nor_is_a_file_of_another_kind(suffix, model, cohort, tmp_path):
+    out = tmp_path / f"out{suffix}"
+    out.write_text('"a thesis",\n["of years"]\n')
+
+    with pytest.raises(UsageError, match="holds the answers of another run: --overwrite replaces it"):
+        score_to_file(model, cohort, out, resume=True)
+
+
+def test_a_run_is_not_resumed_once_an_image_has_changed(tiny_model, model, tmp_path):
+    folder = shutil.copytree(tiny_model[1], tmp_path / "cohort")
+    out = stopped(model, Cohort.open(folder), tmp_path / "out.jsonl", after=2 * BATCH)
+    image = Cohort.open(folder).batch().images[-1].path
+    image.write_bytes(image.read_bytes() + b"\0")
+
+    with pytest.raises(UsageError, match=r"is another run: cohort was '[0-9a-f]{37}\.\.\.', is '[0-9a-f]{37}\.\.\.'\."):
+        score_to_file(model, Cohort.open(folder), out, batch_size=BATCH, resume=True)
+
+
 def test_another_run_is_not_resumed_and_what_differs_is_named(model, cohort, tmp_path):
     out = stopped(model, cohort, tmp_path / "out.jsonl", after=2 * BATCH)
 

@@ -104,6 +104,22 @@ def test_the_last_sentence_of_a_very_long_note_is_read(tokenizer):
     assert len(chunks.chunk) == 20_001
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("text", ["no change ", "a.a.a.", "x\n", "\n", "患", "a" * 100 + " "], ids=ascii)
+def test_a_long_note_of_anything_takes_time_in_proportion(tokenizer, text):
+    chunks = chunked(notes_of([text * ((1 << 18) // len(text.encode()))]), tokenizer, length=LENGTH)
+
+    assert all(len(ids) <= LENGTH for ids in chunks.tokens)
+    assert bool(len(chunks.chunk)) == bool(text.strip())
+
+
+def test_printing_chunks_shows_counts_and_no_tokens(tokenizer):
+    """Token ids are the text in another spelling."""
+    chunks = chunked(notes_of(["Cough. Fever."], ["Cough."]), tokenizer, length=LENGTH)
+
+    assert repr(chunks) == "Chunks(2 records, 3 chunks, 2 distinct)"
+
+
 def test_one_word_of_a_hundred_thousand_letters_is_some_chunk(tokenizer):
     """WordPiece gives up on words over 100 letters: it becomes one unknown token, not an error."""
     chunks = chunked(notes_of(["x" * 100_000]), tokenizer, length=LENGTH)

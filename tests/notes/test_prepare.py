@@ -80,6 +80,38 @@ def test_doubly_encoded_text_is_repaired_with_a_warning():
     assert prepare(twice) == ("Le patient a de la fièvre à 39 °C", [repaired])
 
 
+@pytest.mark.parametrize(
+    ("text", "prepared"),
+    [
+        ("Known ___ since 2019.", "Known   since 2019."),
+        ("Known ________ since.", "Known   since."),
+        ("no_fever __ a", "no_fever __ a"),
+    ],
+)
+def test_the_mark_of_a_masked_word_becomes_a_blank(text, prepared):
+    """MIMIC writes ___ for what it removed; kept, it would tell a model that a word was there."""
+    assert prepare(text) == (prepared, [])
+
+
+def test_a_note_of_masked_words_alone_is_empty():
+    with pytest.raises(ItemError) as caught:
+        prepare("___ ____.")
+
+    assert str(caught.value) == "EMPTY_NOTE: the note has no letter and no digit"
+
+
+# For these, two bytes a character: doubly encoded text in full, in parts, and in parts that cannot be repaired.
+LONGEST = {
+    text: (1 << 20) // len(text.encode()) for text in ("no change ", "x\n", "_x", "fiÃ¨vre ", "Ã¨ ÃÃÃ ", "Ð", "â€")
+}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("text", "n"), LONGEST.items(), ids=map(ascii, LONGEST))
+def test_the_longest_notes_are_prepared_in_time(text, n):
+    assert prepare(text * n)[0]
+
+
 @given(st.text(alphabet=st.characters(), max_size=300))
 def test_any_text_is_read_or_refused_as_an_item(text):
     try:
@@ -113,6 +145,14 @@ def test_a_refused_note_costs_only_itself():
         (0, "EMPTY_NOTE: notes[1]: the note has no letter and no digit"),
         (2, "EMPTY_NOTE: notes[0]: the note has no letter and no digit"),
     ]
+
+
+def test_printing_notes_shows_counts_and_no_text():
+    """A traceback or a notebook prints whatever stands there."""
+    batch = batch_of(NoteItem(0, "Jane Doe coughs."), NoteItem(1, ""), n=3)
+
+    assert repr(load(batch)) == "Notes(3 records, 1 notes, 1 problems)"
+    assert repr(batch) == "Batch(3 records, 0 measurements, 2 notes, 0 images, 0 problems)"
 
 
 def test_taking_records_takes_their_notes_and_problems_along():

@@ -67,6 +67,7 @@ def test_a_toml_file_beside_names_targets_attributes_and_what_to_ignore(tmp_path
         ("record_id,hart_rate,label.x", "UNKNOWN_COLUMN: ward.csv: 'hart_rate'; did you mean 'heart_rate'?"),
         ("recordid,heart_rate", "UNKNOWN_COLUMN: ward.csv: 'recordid'; did you mean 'record_id'?"),
         ("heart_rate,note", "COHORT_FORM: ward.csv lacks the column record_id."),
+        ("MRN7,Smith,64", "COHORT_FORM: ward.csv: its first row names no column that the form has: is the header miss"),
         ("record_id,note,note", "COHORT_FORM: ward.csv: column 'note' stands twice."),
     ],
 )
@@ -76,6 +77,42 @@ def test_columns_that_mean_nothing_are_refused(tmp_path, header, message):
         Cohort.open(tmp_path / "ward.csv")
 
     assert str(error.value).startswith(message)
+
+
+def test_a_label_that_no_target_can_have_does_not_stop_scoring(tmp_path):
+    (tmp_path / "ward.csv").write_text("record_id,patient_id,note,label.COVID-19\nA,P,cough,1\n")
+    cohort = Cohort.open(tmp_path / "ward.csv")
+
+    assert repr(cohort) == "Cohort('ward', 1 records of 1 patients)"
+    assert [note.text for note in cohort.batch().notes] == ["cough"]
+    for asked in (lambda: cohort.targets, cohort.labels, cohort.label_problems):
+        with pytest.raises(CohortError) as error:
+            asked()
+        assert str(error.value) == (
+            "COHORT_FORM: ward.csv: the column 'label.COVID-19' names no target: a target's name is a small letter, "
+            "then small letters, digits and _ ([a-z][a-z0-9_]*). "
+            "`multimodal new DIR` writes an empty cohort that shows the form."
+        )
+
+
+def test_a_label_without_a_target_in_the_toml_file_does_not_stop_scoring(tmp_path):
+    (tmp_path / "ward.csv").write_text("record_id,patient_id,note,label.fral\nA,P,cough,1\n")
+    (tmp_path / "ward.toml").write_text("schema = 1\n[targets.frail]\n")
+    cohort = Cohort.open(tmp_path / "ward.csv")
+
+    assert [note.text for note in cohort.batch().notes] == ["cough"]
+    with pytest.raises(CohortError, match=r"UNKNOWN_COLUMN: ward.csv: 'label.fral'; did you mean 'label.frail'\?"):
+        cohort.labels()
+
+
+def test_an_attribute_may_be_called_as_a_field(tmp_path):
+    (tmp_path / "ward.csv").write_text("record_id,patient_id,sex,#where,note\nA,P,female,bed 3,cough\n")
+    (tmp_path / "ward.toml").write_text('schema = 1\nattributes = ["sex", "#where", "note", "record_id"]\n')
+    cohort = Cohort.open(tmp_path / "ward.csv")
+    batch = cohort.batch()
+
+    assert (batch.sex.tolist(), batch.notes[0].text, batch.notes[0].where) == (["female"], "cough", "ward.csv row 2")
+    assert [cohort.attribute(name)[0] for name in cohort.attributes] == ["female", "bed 3", "cough", "A"]
 
 
 def test_extra_columns_may_be_ignored_and_an_empty_file_is_no_records(tmp_path):

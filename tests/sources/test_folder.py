@@ -159,6 +159,19 @@ def test_an_empty_file_is_no_records(cohort_folder):
             {"toml": 'schema = 1\n[measurements.x]\nunits = "m"'},
             "COHORT_FORM: cohort.toml: [measurements.x] unknown key 'units'; did you mean 'unit'?",
         ),
+        *(
+            (
+                {"toml": f'schema = 1\n[measurements."{name}"]\nunit = "Hz"'},
+                f"COHORT_FORM: cohort.toml: [measurements.{name}] heart_rate is in the measurement table already: "
+                "use it, or choose another name. `multimodal new DIR` writes an empty cohort that shows the form.",
+            )
+            for name in ("heart_rate", "Heart_Rate", "8867-4")
+        ),
+        (
+            {"patients": "MRN7,Smith,64,female\nMRN8,Jones,65,male\n"},
+            "COHORT_FORM: patients.csv: its first row names no column that the form has: is the header missing? "
+            "`multimodal new DIR` writes an empty cohort that shows the form.",
+        ),
     ],
 )
 def test_a_cohort_that_breaks_the_form_is_refused_as_a_whole(cohort_folder, tables, message):
@@ -178,6 +191,24 @@ def test_extra_columns_are_kept_as_attributes_or_left_out(cohort_folder):
 
     assert refusal(folder).code == "UNKNOWN_COLUMN"
     assert Cohort.open(folder, ignore=["bed"]).attribute("ward").tolist() == ["3 West", ""]
+
+
+def test_an_attribute_may_be_called_as_a_field_or_as_a_column_of_ours(cohort_folder):
+    names = ["sex", "patient_id", "#where", "#record"]
+    folder = cohort_folder(
+        toml=f"schema = 1\nattributes = {names}",
+        patients="record_id,patient_id,sex,#where,#record\nA,P1,female,here,7\nB,P2,femal,there,8\n",
+    )
+    cohort = Cohort.open(folder)
+
+    assert cohort.batch().sex.tolist() == ["female", ""]
+    assert codes_of(cohort) == [(1, "BAD_VALUE", "patients.csv row 3 sex")]
+    assert [cohort.attribute(name).tolist() for name in names] == [
+        ["female", "femal"],
+        ["P1", "P2"],
+        ["here", "there"],
+        ["7", "8"],
+    ]
 
 
 def test_a_cohorts_own_measurements_join_the_table(cohort_folder):
@@ -300,6 +331,37 @@ def test_labels_are_checked_when_they_are_read_and_not_before(cohort_folder):
     np.testing.assert_array_equal(cohort.take([1]).labels(["death"]), [[1]])
 
 
+def test_one_class_of_a_group_that_is_1_says_that_the_empty_ones_are_0(cohort_folder):
+    """A group is often labelled by its positives alone; what was refused, and a row without any 1, stay unknown."""
+    toml = "schema = 1\n[targets.death]\n"
+    toml += "".join(f'[targets.{name}]\ngroup = "virus"\n' for name in ("flu", "cold", "covid"))
+    rows = {"A": ",1,,", "B": ",,,", "C": ",,1,1", "D": ",1,2,", "E": ",0,,", "F": ",,1,0"}
+    labels = "record_id,death,flu,cold,covid\n" + "".join(f"{name},{row}\n" for name, row in rows.items())
+    labels += "G,,1,,\nG,,,0,\nH,,1,,\nH,,0,1,\n"
+    patients = "record_id,patient_id\n" + "".join(f"{name},{name}\n" for name in "ABCDEFGH")
+    cohort = Cohort.open(cohort_folder(toml=toml, patients=patients, labels=labels))
+
+    x = np.nan
+    np.testing.assert_array_equal(
+        cohort.labels(),
+        [
+            [x, 1, 0, 0],
+            [x, x, x, x],
+            [x, x, x, x],  # two classes
+            [x, 1, x, 0],  # a cell that is no label
+            [x, 0, x, x],
+            [x, 0, 1, 0],
+            [x, 1, 0, 0],  # over two rows
+            [x, x, 1, 0],  # flu contradicts itself
+        ],
+    )
+    assert [(record, str(problem)) for record, problem in cohort.label_problems()] == [
+        (2, "BAD_VALUE: labels of group virus: cold and covid are 1, but the group's classes are exclusive"),
+        (3, "BAD_VALUE: labels.csv row 5: label cold is '2', not 0, 1 or empty"),
+        (7, "BAD_VALUE: labels.csv row 11: label flu contradicts an earlier row of this record"),
+    ]
+
+
 def test_a_damaged_labels_table_does_not_stop_scoring(cohort_folder):
     cohort = Cohort.open(cohort_folder(labels="record_id,pneumona\nA,1\n"))
 
@@ -317,3 +379,19 @@ def test_the_fingerprint_tells_inputs_apart_and_not_labels(cohort_folder):
 
     assert marks[0] == marks[1] != marks[2]
     assert first.take([0]).fingerprint() != marks[0]
+
+
+@pytest.mark.parametrize("changed", ["a.txt", "a.png", "series/1.dcm", "series/2.dcm"])
+def test_the_fingerprint_tells_a_changed_note_file_or_image(cohort_folder, changed):
+    folder = cohort_folder(
+        notes="record_id,path\nA,a.txt\nB,/etc/hostname\n", images="record_id,path\nA,a.png\nB,series\nB,absent.png\n"
+    )
+    (folder / "series").mkdir()
+    for name in ("a.txt", "a.png", "series/1.dcm"):
+        (folder / name).write_text("content")
+    before = Cohort.open(folder).fingerprint()
+    assert Cohort.open(folder).fingerprint() == before
+
+    (folder / changed).write_text("other content")
+
+    assert Cohort.open(folder).fingerprint() != before

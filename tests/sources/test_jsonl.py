@@ -11,6 +11,9 @@ import pytest
 from multimodal.records import CohortError, Measurement, PatientRecord
 from multimodal.sources import Cohort
 
+FORM = "`multimodal new DIR` writes an empty cohort that shows the form."
+HOUR_BEFORE = {"code": "spo2", "value": 97, "time": "2024-03-09T23:00"}
+
 
 @pytest.fixture
 def opened(tmp_path):
@@ -103,7 +106,7 @@ def test_a_record_is_read_with_all_its_parts(opened, tmp_path):
     [
         ("not json", "BAD_LINE: line 2: no JSON: expecting value at column 1"),
         ('{"record_id": "B", "pat', "BAD_LINE: line 2: no JSON: unterminated string at column 20"),
-        ("[1]", "BAD_LINE: line 2: a JSON list, not an object"),
+        ("[1]", "BAD_LINE: line 2: a list, not an object"),
         ('{"record_id": "B", "notes": ' + "[" * 64 + "]" * 64 + "}", "BAD_LINE: line 2: nested over 64 levels"),
         ("[" * 100_000, "BAD_LINE: line 2: nested over 64 levels"),
         ('{"age_years": ' + "9" * 5000 + "}", "BAD_LINE: line 2: a number of too many digits"),
@@ -113,7 +116,7 @@ def test_a_record_is_read_with_all_its_parts(opened, tmp_path):
             "BAD_ENCODING: line 2: it is not UTF-8, and has bytes that no Windows-1252 text",
         ),
         ('{"patient_id": "P"}', "BAD_VALUE: record_id: no record_id"),
-        ('{"record_id": 7, "patient_id": "P"}', "BAD_VALUE: record_id: '7' is no text that could be an id"),
+        ('{"record_id": 7, "patient_id": "P"}', "BAD_VALUE: record_id: a number is no id: it must be text"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_answered_by_its_number(opened, line, problem):
@@ -127,6 +130,52 @@ def test_a_line_that_cannot_be_read_is_answered_by_its_number(opened, line, prob
     assert message.startswith(problem)
     assert [(note.record, note.text) for note in cohort.batch().notes] == [(0, "A"), (2, "C")]
     assert cohort[1] == PatientRecord(record_id="line:2", patient_id=cohort.patient_ids[1])
+
+
+@pytest.mark.parametrize(
+    ("patient_id", "what"),
+    [
+        (1234567, "a number"),
+        (True, "true or false"),
+        ("", "an empty text"),
+        (["MRN 1234567"], "a list"),
+        ({"mrn": "1234567"}, "an object"),
+    ],
+)
+def test_an_identifier_that_is_no_text_is_not_shown(opened, patient_id, what):
+    cohort = opened({"record_id": "A", "patient_id": patient_id})
+
+    assert problems_of(cohort) == [(0, f"BAD_VALUE: patient_id: {what} is no id: it must be text")]
+    assert cohort.patient_ids.tolist() == ["A"]
+
+
+def test_an_attribute_may_be_called_as_a_field_and_stays_apart_from_it(opened):
+    """`#where`, `#record` and `#surplus` are columns of our own in the raw tables."""
+    names = ["sex", "age_years", "prediction_time", "#where", "#record", "#surplus", "@sex", "record_id"]
+    record = {"record_id": "A", "patient_id": "P", "age_years": 64, "sex": "female", "prediction_time": "2024-03-10"}
+    record |= {"attributes": {name: f"attribute {name}" for name in names}, "measurements": [HOUR_BEFORE]}
+    lines = opened(record)
+
+    for cohort in (lines, Cohort.from_records([PatientRecord(**record)])):
+        batch = cohort.batch()
+        assert (batch.problems, batch.age_years.tolist(), batch.sex.tolist()) == ([], [64.0], ["female"])
+        assert batch.measurements[["hours", "where"]].to_numpy().tolist() == [[-1.0, "measurements[0]"]]
+        assert [cohort.attribute(name)[0] for name in names] == [f"attribute {name}" for name in names]
+        assert cohort[0].attributes == record["attributes"]
+
+
+def test_names_of_labels_that_no_target_can_have_are_refused_when_targets_are_asked_for(opened):
+    record = {"record_id": "A", "patient_id": "P", "notes": [{"text": "cough"}], "labels": {"COVID-19": 1}}
+    rule = "a target's name is a small letter, then small letters, digits and _ ([a-z][a-z0-9_]*)."
+    cohorts = {"cohort.jsonl: the label": opened(record), "the label": Cohort.from_records([PatientRecord(**record)])}
+
+    for place, cohort in cohorts.items():
+        assert repr(cohort) == f"Cohort({cohort.name!r}, 1 records of 1 patients)"
+        assert [note.text for note in cohort.batch().notes] == ["cough"]
+        for asked in (lambda cohort: cohort.targets, lambda cohort: cohort.labels()):
+            with pytest.raises(CohortError) as error:
+                asked(cohort)
+            assert str(error.value) == f"COHORT_FORM: {place} 'COVID-19' names no target: {rule} {FORM}"
 
 
 def test_a_bad_item_costs_that_item_only(opened):
@@ -216,6 +265,13 @@ def test_an_empty_file_is_no_records_and_a_record_twice_is_refused(opened):
     assert len(opened("")) == 0
     with pytest.raises(CohortError, match=r"DUPLICATE_RECORD: cohort.jsonl: 1 record_id stand twice: 'A'"):
         opened({"record_id": "A"}, {"record_id": "A"})
+
+
+def test_records_may_come_from_a_generator():
+    cohort = Cohort.from_records(PatientRecord(record_id=name, patient_id=name, labels={"x": 1}) for name in "ABC")
+
+    assert (cohort.record_ids.tolist(), len(cohort.batch())) == (["A", "B", "C"], 3)
+    np.testing.assert_array_equal(cohort.labels(), [[1], [1], [1]])
 
 
 def test_records_made_in_python_are_a_cohort():

@@ -193,6 +193,19 @@ def test_a_record_has_one_problem_per_reason_and_code_whatever_the_number_of_val
     ]
 
 
+def test_a_problem_knows_for_how_many_values_it_stands(batch_of):
+    rows = [(0, "heart_rate", value, "/min", float(-i)) for i, value in enumerate([0, 900, 999, 80])]
+    rows += [(0, "temperature", 0, "Cel", 0.0), (1, "heart_rate", 0, "/min", 0.0)]
+
+    problems = check(batch_of(rows)).problems
+
+    assert [(record, str(problem), problem.times) for record, problem in problems] == [
+        (0, "IMPLAUSIBLE: measurements.csv row 2: heart_rate 0 is outside 10-300 /min (and 2 more)", 3),
+        (0, "IMPLAUSIBLE: measurements.csv row 6: temperature 0 is outside 25-45 Cel", 1),
+        (1, "IMPLAUSIBLE: measurements.csv row 7: heart_rate 0 is outside 10-300 /min", 1),
+    ]
+
+
 def test_a_cohorts_own_measurements_are_checked_like_the_tables(batch_of):
     """A category that names no levels takes those that occur."""
     own = {

@@ -1,0 +1,102 @@
+"""A series folder costs at most its own item, whatever its files' headers hold and its links lead to."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from multimodal.imaging import client, read_image
+from multimodal.records import ItemError
+
+RAMP = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
+
+
+@pytest.fixture
+def series(write_dicom, tmp_path):
+    """series(attributes of a slice …) -> the folder of the slices 0, 1, …; slice i holds RAMP + 1000 i."""
+
+    def write(*slices: dict):
+        (tmp_path / "series").mkdir()
+        for index, attributes in enumerate(slices):
+            write_dicom(f"series/{index}.dcm", RAMP + 1000 * index, **attributes)
+        return tmp_path / "series"
+
+    return write
+
+
+def test_slices_without_a_position_are_ordered_by_instance_number(series):
+    image = read_image(series({"InstanceNumber": 3}, {"InstanceNumber": 2}, {"InstanceNumber": 1}))
+
+    assert_array_equal(image.values, RAMP + 1000)
+    assert image.warnings == (("FIRST_FRAME", "the series has 3 slices; the middle one is read."),)
+
+
+@pytest.mark.parametrize("number", ["x", "1e999", "9" * 400, "nan"])
+def test_an_instance_number_that_is_no_number_is_taken_as_0(series, number):
+    """With 0, 1 and 2 the slices are even; 0.5 + 1 is no gap of theirs."""
+    folder = series({"InstanceNumber": 1}, {"InstanceNumber": 2}, {"InstanceNumber": 7})
+    path = folder / "2.dcm"
+    content, written = path.read_bytes(), b"\x20\x00\x13\x00IS\x02\x007 "
+    assert content.count(written) == 1
+    value = number.encode().ljust(len(number) + len(number) % 2)
+    replaced = b"\x20\x00\x13\x00IS" + len(value).to_bytes(2, "little") + value
+    path.write_bytes(content.replace(written, replaced))
+
+    pixels, facts = client.decode(folder, 16)
+
+    assert pixels.shape == (16, 16)
+    assert [code for code, _ in facts["warnings"]] == ["FIRST_FRAME"]
+
+
+def test_positions_beyond_all_measure_are_uneven(series):
+    """1e308 twice over is no number: no warning of numpy's, no crash."""
+    cosines = [1, 0, 0, 0, 1, 0]
+    heights = ["-1e308", "0", "1e308"]
+    slices = [{"ImageOrientationPatient": cosines, "ImagePositionPatient": [0, 0, height]} for height in heights]
+
+    image = read_image(series(*slices))
+
+    assert_array_equal(image.values, RAMP + 1000)
+
+
+def refusal(folder) -> str:
+    with pytest.raises(ItemError) as refused:
+        client.decode(folder, 16)
+    return str(refused.value)
+
+
+def test_a_link_that_leads_to_itself_is_refused(series):
+    folder = series({})
+    (folder / "1.dcm").symlink_to("1.dcm")
+
+    assert refusal(folder) == "FILE_UNREADABLE: the folder or a link in it cannot be followed."
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused(series):
+    folder = series({})
+    (folder / "1.dcm").symlink_to("../elsewhere.dcm")
+
+    assert refusal(folder) == "PATH_OUTSIDE: a file of the series is a link that leads out of its folder."
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every folder")
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o100])
+def test_a_folder_that_may_not_be_read_is_refused(series, mode):
+    """Nothing; names without the files; files without the names."""
+    folder = series({})
+    folder.chmod(mode)
+
+    try:
+        assert refusal(folder) == "FILE_UNREADABLE: the folder or a link in it cannot be followed."
+    finally:
+        folder.chmod(0o700)
+
+
+def test_a_folder_of_more_than_1024_files_is_refused(tmp_path):
+    for index in range(1025):
+        (tmp_path / f"{index}.dcm").touch()
+
+    assert refusal(tmp_path) == "IMAGE_TOO_LARGE: the folder has 1025 files; at most 1024 are read."
