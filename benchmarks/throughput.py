@@ -1,6 +1,6 @@
 """Records per second of `predict`, and the ratio to the plain way of doing the same work in the same run.
 
-    python benchmarks/throughput.py MODEL COHORT [--json FILE]
+    python benchmarks/throughput.py MODEL COHORT [--records 240] [--json FILE]
 
 The plain way: one process, batches of one record, fp32, each chunk of a note padded to the model's longest, and a
 blank image, an empty note and an empty row encoded where a modality is absent; its result is then masked. Both ways
@@ -34,9 +34,11 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("model", type=Path)
     arguments.add_argument("cohort", type=Path)
+    arguments.add_argument("--records", type=int, default=240, help="the first so many records of the cohort")
     arguments.add_argument("--json", type=Path)
     options = arguments.parse_args()
     model, cohort = ClinicalModel.load(options.model, device="cpu"), Cohort.open(options.cohort)
+    cohort = cohort.take(np.arange(min(options.records, len(cohort))))
     warm_up(model, cohort)
     started = time.perf_counter()
     ours = model.predict(cohort).probability

@@ -209,8 +209,11 @@ def validate(
             reasons = [(code, f"{n:,}", REASONS[code]) for code, n in found.counts.items()]
             rows = [(code, n, reason.severity, reason.meaning) for code, n, reason in reasons]
             print_table(("code", "n", "", "meaning"), rows)
-        warned = len(found.problems) - found.refused
-        print(f"{found.records:,} records: {found.refused:,} refused items, {warned:,} warnings (--json lists them)")
+        refused, warned = (
+            sum(n for code, n in found.counts.items() if REASONS[code].severity == severity)
+            for severity in ("refuse", "warn")
+        )
+        print(f"{found.records:,} records: {refused:,} refused, {warned:,} warnings (--json lists them)")
     raise typer.Exit(ANSWERLESS if found.refused else 0)
 
 

@@ -444,7 +444,7 @@ def test_validate_prints_a_short_table(run, tmp_path):
 
     status, out, _ = run("validate", tmp_path / "cohort")
 
-    assert (status, out) == (0, "1 records: 0 refused items, 0 warnings (--json lists them)\n")
+    assert (status, out) == (0, "1 records: 0 refused, 0 warnings (--json lists them)\n")
 
 
 def test_validate_opens_the_files(run, tmp_path):
