@@ -102,7 +102,7 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
                     type="array",
                     datatype="str",
                     interactive=True,
-                    column_limits=(len(COLUMNS), len(COLUMNS)),
+                    column_count=(len(COLUMNS), "fixed"),
                     max_height=260,
                     label="Other or earlier measurements (hours before now are negative; empty: now)",
                     column_widths=["40%", "20%", "20%", "20%"],

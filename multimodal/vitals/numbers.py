@@ -49,11 +49,17 @@ def read_numbers(raw: pd.Series) -> Numbers:
 
 
 def _plain(raw: pd.Series) -> np.ndarray:
-    try:
-        return pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
-    except OverflowError:  # an integer beyond the floats, which pandas does not coerce
-        texts = pd.Series([str(item) for item in raw], dtype=object)
-        return pd.to_numeric(texts, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
+    if raw.dtype == object:
+        raw = pd.Series([_as_read(item) for item in raw], index=raw.index, dtype=object)
+    return pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
+
+
+def _as_read(item: object) -> object:
+    """Item by item, so that no value depends on what else the column holds: True is no number, though pandas takes it
+    for 1, and an integer beyond 64 bits is its text, which pandas else refuses together with the whole column."""
+    if isinstance(item, bool | np.bool_) or (isinstance(item, int) and abs(item) >= 2**63):
+        return str(item)
+    return item
 
 
 def _read_odd(text: str) -> tuple[float, bool, bool, bool]:

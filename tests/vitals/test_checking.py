@@ -334,3 +334,12 @@ def test_the_composite_cohorts_measurements_are_checked_within_their_range(compo
         "DUPLICATE_MEASUREMENT",
     }
     assert np.all(np.diff(checked.values["record"]) >= 0)
+
+
+@pytest.mark.parametrize("other", [0.0, 10**200, "x"])
+def test_true_is_no_number_whatever_else_the_column_holds(batch_of, other):
+    checked = check(batch_of([(0, "temperature", True, "Cel", 0.0), (1, "temperature", other, "Cel", 0.0)], 2))
+
+    assert [str(problem) for record, problem in checked.problems if record == 0] == [
+        "NOT_A_NUMBER: measurements.csv row 2: temperature 'True' is no number"
+    ]
