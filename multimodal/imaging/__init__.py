@@ -2,7 +2,7 @@
 
 from .image import Image
 from .load import Images, load
-from .prepare import prepare
+from .prepare import Preparation, prepare
 from .read import read_image
 
-__all__ = ["Image", "Images", "load", "prepare", "read_image"]
+__all__ = ["Image", "Images", "Preparation", "load", "prepare", "read_image"]

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import PIL.Image
 
 PERCENTILES = (0.5, 99.5)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a picture is made ready for an encoder.
+
+    size      side of the square, pixels
+    window    "file": the file's own first window, or a name of WINDOWS
+    denoise   none | median | nlm
+    contrast  none | clahe
+    slices    at most so many slices of a volume are read, evenly spaced
+    """
+
+    size: int = 128
+    window: str = "file"
+    denoise: str = "none"
+    contrast: str = "none"
+    slices: int = 16
 
 
 def prepare(grey: np.ndarray, size: int) -> np.ndarray:
