@@ -23,7 +23,7 @@ import torch
 from multimodal import ClinicalModel, Cohort
 from multimodal.encoders.bert import BERT
 from multimodal.encoders.inputs import ImageInputs, VitalsInputs
-from multimodal.imaging import prepare, read_image
+from multimodal.imaging import Preparation, prepare, read_image
 from multimodal.notes import Notes, load
 from multimodal.notes.chunks import chunked
 from multimodal.records import InputError
@@ -75,7 +75,7 @@ def plainly(model: ClinicalModel, cohort: Cohort, row: int) -> np.ndarray:
     present = np.array([[inputs[name].present[0] for name in model.modalities]])
     if "image" in inputs and not inputs["image"].present[0]:
         size = model.config_.image.size
-        inputs["image"] = ImageInputs(np.zeros(1, int), np.zeros((1, size, size), np.uint8), [""], [""], [], 1)
+        inputs["image"] = as_inputs(np.zeros((1, size, size), np.uint8), [""])
     if "notes" in inputs and not inputs["notes"].present[0]:
         inputs["notes"] = Notes(np.zeros(1, int), [""], [], 1)
     evidence = {
@@ -93,10 +93,16 @@ def plain_images(batch, size: int) -> ImageInputs:
             image = read_image(item.path)
         except InputError:
             continue
-        pictures.append(prepare(image.grey, size))
+        pictures.append(prepare(image.grey, Preparation(size=size)))
         kinds.append(image.kind or item.kind)
     pixels = np.stack(pictures) if pictures else np.zeros((0, size, size), np.uint8)
-    return ImageInputs(np.zeros(len(pictures), int), pixels, kinds, [""] * len(pictures), [], 1)
+    return as_inputs(pixels, kinds)
+
+
+def as_inputs(pixels: np.ndarray, kinds: list[str]) -> ImageInputs:
+    """The pictures of one record, each with one slice."""
+    k = len(pixels)
+    return ImageInputs(np.zeros(k, int), pixels, np.arange(k), kinds, [""] * k, [""] * k, [{}] * k, [], 1)
 
 
 def plain_evidence(encoder, inputs) -> np.ndarray:

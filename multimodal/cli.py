@@ -109,26 +109,37 @@ class ImportCommand(TyperCommand):
 @app.command("import", cls=ImportCommand)
 def import_(
     source: Annotated[str, typer.Argument(metavar="SOURCE", show_default=False)],
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of upstream's files.", show_default=False)],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of the files.", show_default=False)],
     out: OutFolder,
     purpose: Annotated[
         Purpose | None, typer.Option("--for", help="covid-chestxray: which targets the notes serve.")
     ] = None,
     sections: Annotated[str | None, typer.Option(help="openi: findings[,impression]: what makes the note.")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="image-folder: a table of files, patients and labels; else a folder is a class."),
+    ] = None,
+    file_column: Annotated[str | None, typer.Option(metavar="NAME", help="image-folder: if it is not found.")] = None,
+    patient_column: Annotated[str | None, typer.Option(metavar="NAME", help="image-folder: likewise.")] = None,
+    label_columns: Annotated[
+        list[str] | None, typer.Option("--label-column", metavar="NAME", help="image-folder: likewise (repeatable).")
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Hard links to the files, not copies (on one disk).")] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """A public collection, from upstream's own files, as a cohort folder."""
+    """A public collection, or any folder of pictures (image-folder), as a cohort folder."""
     from .sources import write_cohort
     from .sources.importers import import_source
     from .sources.write import refuse_existing
 
     refuse_existing(out, overwrite)
-    given = {"purpose": purpose and purpose.value, "sections": sections}
-    with progress(quiet, "reading upstream's files") as (advance, say):
+    given = {"purpose": purpose and purpose.value, "sections": sections, "labels": labels}
+    given |= {"file_column": file_column, "patient_column": patient_column, "label_columns": label_columns or None}
+    with progress(quiet, "reading the files") as (advance, say):
         tables = import_source(source, path, **{name: value for name, value in given.items() if value is not None})
         advance(0, None, "writing the cohort")
-        write_cohort(out, tables, overwrite=overwrite)
+        write_cohort(out, tables, overwrite=overwrite, link=link)
         say(f"{out}: {len(tables.tables['patients']):,} records")
     print("\n".join(tables.account))
 
@@ -233,17 +244,22 @@ def train(
     device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
     ignore: Ignore = None,
     convert_suspect: ConvertSuspect = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train on a labelled cohort, and print the cross-fitted figures."""
+    """Train on a labelled cohort, and print the cross-fitted figures.
+
+    While it runs, MODEL.partial beside the model keeps each finished encoder and the state of the network that is being
+    trained, a few times its size; it is removed at the end.
+    """
     from .evaluation.summary import cross_fitted_table, facts
-    from .model import ClinicalModel, read_config
-    from .model.model_files import refuse_existing_model
+    from .model import read_config
+    from .model.training_files import check_model_out, train_to_folder
     from .sources import Cohort
 
-    refuse_existing_model(out, overwrite)
+    check_model_out(out, resume=resume, overwrite=overwrite)
     given = {"holdout": holdout, "seed": seed, "device": device and device.value}
     flags = [f"train.{key}={value}" for key, value in given.items() if value is not None]
     flags += ["vitals.convert_suspect=true"] if convert_suspect else []
@@ -252,15 +268,74 @@ def train(
     if split is not None:
         chosen = chosen.of_split(split)
     with progress(quiet, "reading") as (advance, say):
-        model = ClinicalModel(options).fit(
-            chosen, progress=lambda what, done, total: advance(done, total, what), report=say
-        )
-        model.save(out, overwrite=overwrite)
+        try:
+            model = train_to_folder(
+                chosen,
+                out,
+                config=options,
+                resume=resume,
+                overwrite=overwrite,
+                progress=lambda what, done, total: advance(done, total, what),
+                report=say,
+            )
+        except KeyboardInterrupt:
+            say("interrupted: the same command with --resume goes on")
+            raise typer.Exit(INTERRUPTED) from None
         say(f"{out}: model {model.model_id}, {model.summary_['records']:,} records")
     if as_json:
         print_json(facts(model))
     else:
         print(cross_fitted_table(model))
+
+
+@app.command("pretrain-images")
+def pretrain_images(
+    images: Annotated[
+        Path, typer.Argument(metavar="IMAGES", help="A cohort, or a folder of image files.", show_default=False)
+    ],
+    out: OutFolder,
+    backbone: Annotated[str | None, typer.Option(help="As image.backbone; compact.", show_default=False)] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels a side, as image.size; 128.", show_default=False)] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures; at least 300 steps.")] = 50,
+    max_steps: Annotated[int, typer.Option(min=1, help="At most so many, whatever the epochs.")] = 5000,
+    batch_size: Annotated[int, typer.Option(min=16, help="Pictures a step.")] = 64,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="image.KEY=VALUE", help="How pictures are prepared, as in `train` (repeatable)."),
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Governs everything random.", show_default=False)] = None,
+    device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
+    ignore: Ignore = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train an image backbone on pictures without labels, for `train --set image.weights=DIR`."""
+    from .model.pretraining import pretrain_images as pretrained
+    from .model.pretraining import pretraining_config
+
+    given = {"image.backbone": backbone, "image.size": size, "train.seed": seed, "train.device": device}
+    flags = [f"{key}={value}" for key, value in given.items() if value is not None]
+    options = pretraining_config([*(assignments or ()), *flags])
+    with progress(quiet, "reading") as (advance, say):
+        found = pretrained(
+            images,
+            out,
+            config=options,
+            epochs=epochs,
+            max_steps=max_steps,
+            batch_size=batch_size,
+            split=split,
+            ignore=ignore or (),
+            overwrite=overwrite,
+            progress=lambda what, done, total: advance(done, total, what),
+            report=say,
+        )
+        say(f"{out}: {options.image.backbone}, {found.pictures:,} pictures")
+    rank = f"{found.effective_rank:.1f} of {found.features}"
+    loss = f"{found.loss[0]:.3f} -> {found.loss[1]:.3f}"
+    head = ("pictures", "steps", "loss", "effective rank", "seconds")
+    print_table(head, [(f"{found.pictures:,}", f"{found.steps:,}", loss, rank, f"{found.seconds:.0f}")])
 
 
 @app.command()

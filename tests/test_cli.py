@@ -12,8 +12,10 @@ import tomllib
 import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer.main
+from PIL import Image
 
 from multimodal import ClinicalModel, Cohort, evaluate
 from multimodal.cli import app, main
@@ -22,7 +24,9 @@ from multimodal.model.config import Config
 from multimodal.records import UsageError
 from multimodal.sources.importers import IMPORTERS
 
-COMMANDS = "codes demo evaluate import inspect new predict schema serve synthesize train validate".split()
+COMMANDS = (
+    "codes demo evaluate import inspect new predict pretrain-images schema serve synthesize train validate".split()
+)
 
 
 @pytest.fixture
@@ -506,6 +510,58 @@ def test_import_prints_its_account(run, shared, tmp_path):
     assert (status, err) == (0, "")
     assert len(out.splitlines()) > 1
     assert len(Cohort.open(tmp_path / "cohort")) > 1000
+
+
+def test_pretraining_writes_a_backbone_and_prints_how_it_went(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for i, grey in enumerate(np.random.default_rng(0).integers(0, 256, (20, 32, 32), dtype=np.uint8)):
+        Image.fromarray(grey).save(tmp_path / "pictures" / f"{i}.png")
+    (tmp_path / "pictures" / "notes.txt").write_text("no picture")
+    given = ["pretrain-images", tmp_path / "pictures", "--out", tmp_path / "out", "--device", "cpu", "--size", 32]
+
+    status, out, err = run(*given, "--batch-size", 16, "--max-steps", 9)
+
+    assert status == 0
+    assert out.splitlines()[0].split() == ["pictures", "steps", "loss", "effective", "rank", "seconds"]
+    assert re.fullmatch(r"20 +9 +\d\.\d{3} -> \d\.\d{3} +\d+\.\d of 192 +\d+ *", out.splitlines()[1])
+    assert err.splitlines() == [
+        "NOT_AN_IMAGE: 1 images are not used",
+        "pretraining on 20 pictures, 9 steps: about 1 min",
+        f"{tmp_path / 'out'}: compact, 20 pictures",
+    ]
+
+    status, out, err = run(*given)
+
+    assert (status, out) == (2, "")
+    assert err == f"multimodal: {tmp_path / 'out'} exists: choose another folder or give --overwrite\n"
+
+    status, _, err = run(*given, "--overwrite", "--set", "image.dropout=0.1")
+
+    assert status == 2
+    assert err.partition(";")[0] == "multimodal: image.dropout: pretraining does not take it"
+
+
+def test_a_folder_of_pictures_is_imported_by_its_table_and_validated(run, tmp_path):
+    """One row's picture is not there: its record stays, FILE_MISSING, and has no input."""
+    grey = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "1.png")
+    (tmp_path / "labels.csv").write_text("scan,who,left,right\n1,P,1,0\n2,Q,0,1\n")
+    columns = ["--file-column", "scan", "--patient-column", "who", "--label-column", "left", "--label-column", "right"]
+    cohort = tmp_path / "cohort"
+
+    status, out, err = run(
+        "import", "image-folder", tmp_path, "--labels", tmp_path / "labels.csv", *columns, "--out", cohort, "--link"
+    )
+
+    assert (status, err) == (0, f"{cohort}: 2 records\n")
+    assert "columns read: file 'scan'; patient 'who'; label 'left', 'right'\n" in out
+    assert (cohort / "images" / "1.png").samefile(tmp_path / "1.png")
+
+    status, out, _ = run("validate", cohort, "--json")
+
+    assert status == 4
+    found = [(problem["record_id"], problem["code"]) for problem in json.loads(out)["problems"]]
+    assert sorted(found) == [("2", "FILE_MISSING"), ("2", "NO_INPUT")]
 
 
 def test_an_option_of_another_source_is_refused(run, tmp_path):

@@ -5,7 +5,11 @@ An encoder has
   fit(inputs, targets, y, groups, *, random_state) -> self    inputs: see inputs.py; y: float (n, T), NaN unknown
   encode(inputs, *, precision="fp32") -> Evidence
   save(folder) / load(folder, *, device)       safetensors, skops, JSON only
-  steps(n)                                     optional: how many steps `fit` takes, for the progress bar
+and where it is trained in steps
+  steps(inputs)                                how many `fit` takes at most
+  fit(..., steps=None)                         takes just so many if told; steps_ afterwards: how many it took
+  on_step                                      called after each
+  kept_in                                      a folder for the state of a running `fit`, to go on from, or None
 """
 
 from __future__ import annotations

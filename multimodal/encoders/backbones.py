@@ -1,7 +1,7 @@
 """The CNNs: a compact one that trains from nothing on hundreds of pictures, and torchvision's, by name.
 
-Each maps grey pictures (k, 1, size, size) to features (k, D). Weights for torchvision's come from a local
-safetensors file with torchvision's own names; nothing is downloaded.
+Each maps grey pictures (k, 1, size, size), standardised, to features (k, D). Weights come from a local safetensors
+file, with the names of torchvision, of TorchXRayVision or of `pretrain-images`; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from ..imaging import Preparation
 from ..learning.torchvision_shim import torchvision
+from ..records import UsageError
+from .pretrained import load_pretrained
+
+# TorchXRayVision's networks read pictures in [-1024, 1024] over the whole range of grey values; the standard deviation
+# of a radiograph is about 0.21 of that range.
+XRAYVISION_DEVIATION = 2048 * 0.21
+LEFT_OUT = ("network.fc.", "network.classifier.", "network.op_threshs")
 
 
 class Residual(nn.Module):
@@ -39,7 +47,7 @@ class Residual(nn.Module):
 
 
 class Compact(nn.Module):
-    """A residual network of about 1 million weights; D = 192."""
+    """A residual network of about 0.7 million weights; D = 192."""
 
     features = 192
 
@@ -59,13 +67,17 @@ class Compact(nn.Module):
 
 
 class FromTorchvision(nn.Module):
-    """A torchvision classifier without its last layer; the grey channel is shown three times."""
+    """A torchvision classifier without its last layer, its first one for a single channel."""
 
-    def __init__(self, name: str, classifier: str, weights: Path | None):
+    def __init__(self, name: str, first: str, classifier: str):
         super().__init__()
         network = getattr(torchvision.models, name)(weights=None)
-        if weights is not None:
-            network.load_state_dict(load_file(weights))
+        colour = network.get_submodule(first)
+        grey = nn.Conv2d(
+            1, colour.out_channels, colour.kernel_size, colour.stride, colour.padding, bias=colour.bias is not None
+        )
+        nn.init.kaiming_normal_(grey.weight, mode="fan_out", nonlinearity="relu")
+        network.set_submodule(first, grey)
         last = getattr(network, classifier)
         if isinstance(last, nn.Sequential):
             last = last[-1]
@@ -74,13 +86,57 @@ class FromTorchvision(nn.Module):
         self.network = network
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.network(x.expand(-1, 3, -1, -1))
+        return self.network(x)
 
 
-BACKBONES: dict[str, Callable[[Path | None], nn.Module]] = {
-    "compact": lambda _: Compact(),
-    "resnet18": lambda weights: FromTorchvision("resnet18", "fc", weights),
-    "resnet50": lambda weights: FromTorchvision("resnet50", "fc", weights),
-    "densenet121": lambda weights: FromTorchvision("densenet121", "classifier", weights),
-    "efficientnet_b0": lambda weights: FromTorchvision("efficientnet_b0", "classifier", weights),
+BACKBONES: dict[str, Callable[[], nn.Module]] = {
+    "compact": Compact,
+    "resnet18": lambda: FromTorchvision("resnet18", "conv1", "fc"),
+    "resnet50": lambda: FromTorchvision("resnet50", "conv1", "fc"),
+    "densenet121": lambda: FromTorchvision("densenet121", "features.conv0", "classifier"),
+    "efficientnet_b0": lambda: FromTorchvision("efficientnet_b0", "features.0.0", "classifier"),
 }
+
+
+def pretrained(name: str, weights: Path, preparation: Preparation | None = None) -> nn.Module:
+    """The backbone `name` with the weights of a safetensors file, or of a folder that `pretrain-images` wrote.
+
+    preparation  how the pictures were prepared, where that is known: with a folder, as there but for size and slices
+    The file holds the state of the backbone itself (as `pretrain-images` writes it), of torchvision's network of that
+    name, or of TorchXRayVision's (its classifier is passed over). A first layer for three colours becomes one for
+    grey, the sum over its channels: what it answers to three equal ones. TorchXRayVision's, known by its one channel,
+    reads pictures of another scale, by which its first layer is multiplied.
+    Raises RuntimeError, with the names that do not fit, if the file is another network's; UsageError if the folder is
+    of another backbone or preparation.
+    """
+    if weights.is_dir():
+        weights = _weights_of_folder(weights, name, preparation)
+    backbone = BACKBONES[name]()
+    state = load_file(weights)
+    own = backbone.state_dict()
+    if not set(state) >= set(own):
+        state = {f"network.{key.removeprefix('model.')}": tensor for key, tensor in state.items()}
+        first = next(iter(own))
+        if first in state and state[first].ndim == 4:
+            colours = state[first].shape[1]
+            state[first] = state[first].sum(dim=1, keepdim=True) * (XRAYVISION_DEVIATION if colours == 1 else 1)
+    backbone.load_state_dict({key: tensor for key, tensor in state.items() if not key.startswith(LEFT_OUT)})
+    return backbone
+
+
+def _weights_of_folder(folder: Path, name: str, preparation: Preparation | None) -> Path:
+    found = load_pretrained(folder)
+    if found.backbone != name:
+        raise UsageError(f"image.weights: {folder} holds a {found.backbone}; image.backbone is {name}")
+    for step in ("window", "denoise", "enhance") if preparation else ():
+        theirs = getattr(found.preparation, step)
+        if theirs != getattr(preparation, step):
+            raise UsageError(f"image.weights: {folder} was trained with {step} = {theirs}: set image.{step}")
+    return found.weights
+
+
+def layer_rates(backbone: nn.Module, stem_rate: float) -> dict[str, float]:
+    """Each parameter's share of the learning rate: `stem_rate` for the first, towards 1 for the last, geometric between
+    (discriminative rates: Howard & Ruder, ACL 2018, arXiv 1801.06146)."""
+    names = [name for name, _ in backbone.named_parameters()]
+    return {name: stem_rate ** (1 - place / len(names)) for place, name in enumerate(names)}

@@ -25,6 +25,7 @@ from ..notes import Notes
 from ..notes.chunks import Chunks, chunked
 from ..notes.wordpiece import learn_wordpiece
 from ..records import Evidence, Problem, UsageError
+from .pooling import pooled
 
 TOKENS_AT_ONCE = 8192
 # The two last layers learn this much faster than the BERT below, which else waits hundreds of steps for a gradient.
@@ -59,6 +60,8 @@ class BERT:
     checkpoint   a folder with a BERT-family checkpoint, or None: a compact one from nothing
     layers, width, vocabulary   of the compact one
     length       tokens in a window
+    schedule     how long and how fast; its batch_size counts records
+    kept_in      a folder with the state of a running `fit`, from which the same one goes on after a stop, or None
     """
 
     def __init__(
@@ -69,35 +72,30 @@ class BERT:
         width: int = 128,
         vocabulary: int = 6000,
         length: int = 96,
-        epochs: int = 5,
-        min_steps: int = 200,
-        max_steps: int = 600,
-        learning_rate: float = 5e-4,
-        weight_decay: float = 0.01,
+        schedule: Schedule = Schedule(
+            epochs=5, min_steps=200, max_steps=600, learning_rate=5e-4, weight_decay=0.01, batch_size=16
+        ),
         dropout: float = 0.2,
-        batch_size: int = 16,
         device: str = "auto",
         on_step: Callable[[], None] = lambda: None,
+        kept_in: Path | None = None,
     ):
         self.checkpoint = checkpoint
         self.layers = layers
         self.width = width
         self.vocabulary = vocabulary
         self.length = length
-        self.epochs = epochs
-        self.min_steps = min_steps
-        self.max_steps = max_steps
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.schedule = schedule
         self.dropout = dropout
-        self.batch_size = batch_size
         self.device = device
         self.on_step = on_step
+        self.kept_in = kept_in
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, device: str, on_step: Callable[[], None]) -> BERT:
-        own = {key: value for key, value in options.items() if key != "encoders"}
-        return cls(**own, device=device, on_step=on_step)
+        own = ("checkpoint", "layers", "width", "vocabulary", "length", "dropout")
+        picked = {name: options[name] for name in own}
+        return cls(**picked, schedule=Schedule.of(options), device=device, on_step=on_step)
 
     def check(self) -> None:
         """Raise UsageError if the checkpoint is not there or cannot be used."""
@@ -106,7 +104,7 @@ class BERT:
 
     def steps(self, inputs: Notes) -> int:
         """How many steps `fit` takes on these inputs, unless it is told."""
-        return self._schedule.steps(-(-int(inputs.present.sum()) // self.batch_size))
+        return self.schedule.steps(-(-int(inputs.present.sum()) // self.schedule.batch_size))
 
     def fit(
         self,
@@ -121,7 +119,8 @@ class BERT:
         """y: float (n, T), NaN unknown."""
         del groups  # nothing is chosen inside: no inner split
         self.targets_ = tuple(targets)
-        device = pick_device(self.device)
+        self.steps_ = steps or self.steps(inputs)
+        device, size = pick_device(self.device), self.schedule.batch_size
         with seeded(random_state, device) as generator:
             self.tokenizer_, bert = self._fresh(inputs.text)
             chunks = chunked(inputs, self.tokenizer_, length=self.length)
@@ -131,8 +130,8 @@ class BERT:
 
             def batches(generator: torch.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
                 order = present[torch.randperm(len(present), generator=generator).numpy()]
-                for start in range(0, len(order), self.batch_size):
-                    rows = order[start : start + self.batch_size]
+                for start in range(0, len(order), size):
+                    rows = order[start : start + size]
                     held = np.concatenate([rows_of[row] for row in rows])
                     distinct, place = np.unique(held, return_inverse=True)  # repeated sentences are encoded once
                     owner = np.repeat(np.arange(len(rows)), [len(rows_of[row]) for row in rows])
@@ -144,12 +143,13 @@ class BERT:
                 Network(bert, len(targets), self.dropout),
                 batches,
                 _loss,
-                steps=steps or self.steps(inputs),
-                schedule=self._schedule,
+                steps=self.steps_,
+                schedule=self.schedule,
                 device=device,
                 precision=training_precision(device),
                 generator=generator,
                 on_step=self.on_step,
+                checkpoint=self.kept_in and self.kept_in / "bert.safetensors",
             )
         return self
 
@@ -235,20 +235,8 @@ class BERT:
         )
         return tokenizer, AutoModel.from_config(config)
 
-    @property
-    def _schedule(self) -> Schedule:
-        return Schedule(
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            min_steps=self.min_steps,
-            max_steps=self.max_steps,
-        )
-
     def save(self, folder: Path) -> None:
-        names = ("layers", "width", "vocabulary", "length", "epochs", "min_steps", "max_steps")
-        names += ("learning_rate", "weight_decay", "dropout", "batch_size")
-        state = {"targets": self.targets_, "options": {name: getattr(self, name) for name in names}}
+        state = {"targets": self.targets_, "length": self.length, "dropout": self.dropout}
         (folder / "encoder.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
         self.tokenizer_.save_pretrained(folder)
         self.network_.bert.config.save_pretrained(folder)
@@ -259,7 +247,7 @@ class BERT:
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         state = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-        model = cls(**state["options"], device=device)
+        model = cls(length=state["length"], dropout=state["dropout"], device=device)
         model.targets_ = tuple(state["targets"])
         model.tokenizer_ = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -272,19 +260,6 @@ def _loss(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
     ids, mask, place, owner, labels = batch
     log_odds, attention, _ = network(ids, mask)
     return masked_bce(pooled(log_odds[place], attention[place], owner, len(labels)), labels)
-
-
-def pooled(log_odds: torch.Tensor, attention: torch.Tensor, owner: torch.Tensor, n: int) -> torch.Tensor:
-    """The mean of the chunks' log-odds of each record under the softmax of their attention.
-
-    log_odds, attention: float (k, T); owner: int (k,), the record of each chunk -> float (n, T)
-    """
-    index = owner[:, None].expand_as(attention)
-    highest = attention.new_full((n, attention.shape[1]), -torch.inf)
-    highest = highest.scatter_reduce(0, index, attention.detach(), "amax")
-    weight = torch.exp(attention - highest.gather(0, index))
-    total = torch.zeros_like(highest).scatter_add(0, index, weight)
-    return torch.zeros_like(highest).scatter_add(0, index, weight * log_odds) / total
 
 
 def _from_folder(folder: Path, length: int) -> tuple:

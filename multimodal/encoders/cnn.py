@@ -1,10 +1,13 @@
-"""The CNN: one picture in, log-odds of every target out; a record's are the mean over its pictures."""
+"""The CNN: a record's pictures and slices in, log-odds of every target out, pooled by a learnt attention.
+
+A radiograph is one slice, a volume several (2.5-D: the network sees slices, the attention the volume); a record may
+hold any number of both. With a single slice the attention says nothing.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +16,72 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from ..imaging import Preparation
 from ..learning.devices import autocast, pick_device, seeded, training_precision
+from ..learning.early_stopping import EarlyStopping
 from ..learning.loop import Schedule, masked_bce, train
 from ..learning.weights import load_weights, save_weights
 from ..records import Evidence, Problem, UsageError
 from .augment import Augmentation, augment
-from .backbones import BACKBONES
-from .inputs import ImageInputs
+from .backbones import BACKBONES, layer_rates, pretrained
+from .inputs import ImageInputs, preparation_of
+from .pooling import pooled
+from .slices import Slices, standardised
+from .validation_part import validation_part
 
 _TRAINED_ON = "the model was trained on"
 
 
 class Network(nn.Module):
-    """A backbone and one linear layer: pictures uint8 (k, size, size) or float (k, 1, size, size) -> logits (k, T)."""
+    """A backbone, and per target a log-odds and an attention.
+
+    Slices float (s, 1, size, size) -> log-odds (s, T), attention (s, T), features (s, D).
+    """
 
     def __init__(self, backbone: nn.Module, targets: int, dropout: float):
         super().__init__()
         self.backbone = backbone
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(backbone.features, targets)
-        nn.init.zeros_(self.head.weight)
+        self.attention = nn.Linear(backbone.features, targets)
+        self.frozen = False
+        for layer in (self.head, self.attention):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        features = self.backbone(pictures.contiguous(memory_format=torch.channels_last))
-        return self.head(self.dropout(features)), features
+    def forward(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        features = self.backbone(slices.contiguous(memory_format=torch.channels_last))
+        shown = self.dropout(features)
+        return self.head(shown).float(), self.attention(shown).float(), features.float()
+
+    def freeze(self, frozen: bool) -> None:
+        """Whether the backbone stays as it is, its normalisation too."""
+        self.frozen = frozen
+        self.backbone.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> Network:
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
 
 
 class CNN:
     """A convolutional network as an encoder of images.
 
     backbone     a name of BACKBONES
-    weights      a local safetensors file for a torchvision backbone, or None: trained from nothing
-    epochs, learning_rate, batch_size, min_steps, max_steps    see learning.loop.Schedule
+    weights      a safetensors file (see backbones.pretrained), a folder of `pretrain-images`, or None: from nothing
+    preparation  how the pictures were prepared, where that is known: with a folder, as there but for size and slices
+    schedule     how long and how fast; its batch_size counts slices, of whole records
     augmentation see augment.Augmentation
+    frozen       with weights: the share of the steps in which only the last layers learn
+    stem_rate    with weights: the first layer's share of the learning rate; those between follow geometrically
+                 (discriminative rates: Howard & Ruder, ACL 2018, arXiv 1801.06146)
+    balance      positives and negatives of each target weigh the same in the loss; the base rate is put back after
+    validation   the share of the groups that decides when to stop, 0: all are learnt from, for all steps
+    patience     passes without a better validation loss before the training ends
     device       auto | cpu | cuda
+    kept_in      a folder with the state of a running `fit`, from which the same one goes on after a stop, or None
     """
 
     def __init__(
@@ -54,48 +89,59 @@ class CNN:
         *,
         backbone: str = "compact",
         weights: str | None = None,
-        epochs: int = 25,
-        min_steps: int = 300,
-        max_steps: int = 1000,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.05,
-        dropout: float = 0.2,
-        batch_size: int = 32,
+        preparation: Preparation | None = None,
+        schedule: Schedule = Schedule(
+            epochs=25, min_steps=300, max_steps=5000, learning_rate=3e-3, weight_decay=0.05, batch_size=32
+        ),
         augmentation: Augmentation = Augmentation(),
+        dropout: float = 0.2,
+        frozen: float = 0.2,
+        stem_rate: float = 0.1,
+        balance: bool = False,
+        validation: float = 0.0,
+        patience: int = 5,
         device: str = "auto",
         on_step: Callable[[], None] = lambda: None,
+        kept_in: Path | None = None,
     ):
         self.backbone = backbone
         self.weights = weights
-        self.epochs = epochs
-        self.min_steps = min_steps
-        self.max_steps = max_steps
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.batch_size = batch_size
+        self.preparation = preparation
+        self.schedule = schedule
         self.augmentation = augmentation
+        self.dropout = dropout
+        self.frozen = frozen
+        self.stem_rate = stem_rate
+        self.balance = balance
+        self.validation = validation
+        self.patience = patience
         self.device = device
         self.on_step = on_step
+        self.kept_in = kept_in
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, device: str, on_step: Callable[[], None]) -> CNN:
-        names = {field.name for field in fields(Augmentation)}
-        own = {key: value for key, value in options.items() if key not in names | {"encoders", "size"}}
-        augmentation = Augmentation(**{key: options[key] for key in names})
-        return cls(**own, augmentation=augmentation, device=device, on_step=on_step)
+        own = ("backbone", "weights", "dropout", "frozen", "stem_rate", "balance", "validation", "patience")
+        return cls(
+            **{name: options[name] for name in own},
+            preparation=preparation_of(options),
+            schedule=Schedule.of(options),
+            augmentation=Augmentation.of(options),
+            device=device,
+            on_step=on_step,
+        )
 
     def check(self) -> None:
         """Raise UsageError if the weights are not there or are another network's."""
         try:
-            self._network(1, np.zeros(1, dtype=np.float32))
+            self._backbone()
         except (OSError, RuntimeError, SafetensorError) as error:
             reason = str(error).splitlines()[0]
             raise UsageError(f"image.weights: {self.weights} is no file of {self.backbone}: {reason}") from None
 
     def steps(self, inputs: ImageInputs) -> int:
-        """How many steps `fit` takes on these inputs, unless it is told."""
-        return self._schedule.steps(-(-len(inputs.pixels) // self.batch_size))
+        """How many steps `fit` takes on these inputs, unless it is told, or stops early."""
+        return self.schedule.steps(-(-len(inputs.pixels) // self.schedule.batch_size))
 
     def fit(
         self,
@@ -107,57 +153,97 @@ class CNN:
         random_state: int,
         steps: int | None = None,
     ) -> CNN:
-        """y: float (n, T), NaN unknown. Every image carries its record's labels; those of one
-        record share a weight of 1."""
-        del groups  # nothing is chosen inside: no inner split
+        """y: float (n, T), NaN unknown. Told the steps, it learns from all records and does not stop before.
+
+        Learned: network_, targets_, kinds_ (of the pictures it saw), steps_ (that it took).
+        """
         self.targets_ = tuple(targets)
         self.kinds_ = tuple(sorted(set(inputs.kind) - {""}))
         device = pick_device(self.device)
-        pictures = torch.from_numpy(inputs.pixels)
-        labels = torch.from_numpy(y[inputs.record]).float()
-        weights = torch.from_numpy(1 / np.bincount(inputs.record, minlength=len(inputs))[inputs.record]).float()
-
-        def batches(generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-            order = torch.randperm(len(pictures), generator=generator)
-            for rows in order.split(self.batch_size):
-                # Batch normalisation cannot learn from a single picture.
-                if len(rows) > 1 or len(order) == 1:
-                    shown = augment(standardised(pictures[rows].to(device)), self.augmentation, generator)
-                    yield shown, labels[rows].to(device), weights[rows].to(device)
-
+        usable = np.flatnonzero(inputs.present & ~np.isnan(y).all(axis=1))
+        learnt, held = validation_part(usable, groups, 0.0 if steps else self.validation, random_state)
+        self.steps_ = steps or self.steps(inputs.take(learnt))
         with seeded(random_state, device) as generator:
-            self.network_ = train(
-                self._network(len(targets), _base_log_odds(y)).to(memory_format=torch.channels_last),
+            self.network_ = self._trained(Slices(inputs, y, learnt), Slices(inputs, y, held), device, generator)
+        return self
+
+    def _trained(self, learnt: Slices, held: Slices, device: torch.device, generator: torch.Generator) -> Network:
+        weight = _balanced(learnt.y) if self.balance else torch.ones(2, learnt.y.shape[1])
+
+        def batches(generator: torch.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
+            for rows in learnt.batches(self.schedule.batch_size, generator):
+                slices, owner, labels = (part.to(device) for part in learnt.shown(rows))
+                yield augment(standardised(slices), self.augmentation, generator), owner, labels
+
+        def loss_of(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+            slices, owner, labels = batch
+            log_odds, attention, _ = network(slices)
+            weights = torch.where(labels == 1, *weight.to(device).unbind())
+            return masked_bce(pooled(log_odds, attention, owner, len(labels)), labels, weights)
+
+        def held_out_loss(network: nn.Module) -> float:
+            losses, sizes = [], []
+            for rows in held.batches(2 * self.schedule.batch_size, None):
+                slices, owner, labels = (part.to(device) for part in held.shown(rows))
+                losses.append(loss_of(network, (standardised(slices), owner, labels)).item())
+                sizes.append(len(rows))
+            return float(np.average(losses, weights=sizes))
+
+        def phase(network: Network, steps: int, name: str, **options: Any) -> Network:
+            return train(
+                network,
                 batches,
-                lambda network, batch: masked_bce(network(batch[0])[0], batch[1], batch[2]),
-                steps=steps or self.steps(inputs),
-                schedule=self._schedule,
+                loss_of,
+                steps=steps,
+                schedule=self.schedule,
                 device=device,
                 precision=training_precision(device),
                 generator=generator,
                 on_step=self.on_step,
+                checkpoint=self.kept_in and self.kept_in / f"{name}.safetensors",
+                **options,
             )
-        return self
+
+        network = Network(self._backbone(), len(self.targets_), self.dropout).to(memory_format=torch.channels_last)
+        base = _base_log_odds(learnt.y)
+        with torch.no_grad():
+            network.head.bias.copy_(torch.zeros_like(base) if self.balance else base)
+        warming = round(self.frozen * self.steps_) if self.weights else 0
+        if warming:
+            network.freeze(True)
+            network = phase(network, warming, "frozen")
+            network.freeze(False)
+        if self.steps_ > warming:
+            stopping = EarlyStopping(held_out_loss, patience=self.patience) if len(held) else None
+            rates = layer_rates(network.backbone, self.stem_rate if self.weights else 1.0)
+            rate_of = {f"backbone.{name}": rate for name, rate in rates.items()}
+            network = phase(network, self.steps_ - warming, "whole", stopping=stopping, rate_of=rate_of)
+            self.steps_ = warming + stopping.steps_ if stopping else self.steps_
+        if self.balance:
+            with torch.no_grad():
+                network.head.bias.add_(base.to(device))
+        return network
 
     def encode(self, inputs: ImageInputs, *, precision: str = "fp32", batch_size: int = 64) -> Evidence:
         inputs, problems = self._of_known_kinds(inputs)
         device = pick_device(self.device)
         network = self.network_.to(device)
-        n, k = len(inputs), len(inputs.pixels)
-        logits = np.zeros((k, len(self.targets_)))
-        features = np.zeros((k, network.backbone.features), dtype=np.float32)
-        for start in range(0, k, batch_size):
+        s, targets = len(inputs.pixels), len(self.targets_)
+        log_odds, attention = np.zeros((2, s, targets))
+        features = np.zeros((s, network.backbone.features))
+        for start in range(0, s, batch_size):
             rows = slice(start, start + batch_size)
             shown = standardised(torch.from_numpy(inputs.pixels[rows]).to(device))
             with torch.inference_mode(), autocast(device, precision):
-                out, inner = network(shown)
-            logits[rows], features[rows] = out.float().cpu().numpy(), inner.float().cpu().numpy()
-        return Evidence(
-            mean_by_record(logits, inputs.record, n),
-            inputs.present,
-            problems,
-            embedding=mean_by_record(features, inputs.record, n),
-        )
+                parts = network(shown)
+            for whole, part in zip((log_odds, attention, features), parts, strict=True):
+                whole[rows] = part.cpu().numpy()
+        owner = inputs.record[inputs.picture]
+        owner, n = torch.from_numpy(owner), len(inputs)
+        log_odds, attention, features = (torch.from_numpy(part) for part in (log_odds, attention, features))
+        answer = pooled(log_odds, attention, owner, n).numpy()
+        mean = pooled(features, torch.zeros_like(features), owner, n).numpy()
+        return Evidence(answer, inputs.present, problems, embedding=mean)
 
     def _of_known_kinds(self, inputs: ImageInputs) -> tuple[ImageInputs, list[tuple[int, Problem]]]:
         """Without the pictures that are known to be of a kind that no training picture was of."""
@@ -172,57 +258,38 @@ class CNN:
         return inputs.without(~kept), problems
 
     def save(self, folder: Path) -> None:
-        options = {"backbone": self.backbone, "dropout": self.dropout, "batch_size": self.batch_size}
-        options |= {"epochs": self.epochs, "min_steps": self.min_steps, "max_steps": self.max_steps}
-        options |= {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
-        state = {"targets": self.targets_, "kinds": self.kinds_, "options": options}
-        state["augmentation"] = asdict(self.augmentation)
+        state = {"targets": self.targets_, "kinds": self.kinds_, "backbone": self.backbone, "dropout": self.dropout}
         (folder / "cnn.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
         save_weights(self.network_, folder / "cnn.safetensors")
 
     @classmethod
     def load(cls, folder: Path, *, device: str) -> CNN:
         state = json.loads((folder / "cnn.json").read_text(encoding="utf-8"))
-        model = cls(**state["options"], augmentation=Augmentation(**state["augmentation"]), device=device)
+        model = cls(backbone=state["backbone"], dropout=state["dropout"], device=device)
         model.targets_, model.kinds_ = tuple(state["targets"]), tuple(state["kinds"])
-        network = Network(BACKBONES[model.backbone](None), len(model.targets_), model.dropout)
+        network = Network(BACKBONES[model.backbone](), len(model.targets_), model.dropout)
         model.network_ = load_weights(network, folder / "cnn.safetensors").to(memory_format=torch.channels_last)
         return model
 
-    def _network(self, targets: int, base_log_odds: np.ndarray) -> Network:
-        backbone = BACKBONES[self.backbone](Path(self.weights) if self.weights else None)
-        network = Network(backbone, targets, self.dropout)
-        with torch.no_grad():
-            network.head.bias.copy_(torch.from_numpy(base_log_odds))
-        return network
-
-    @property
-    def _schedule(self) -> Schedule:
-        return Schedule(
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            min_steps=self.min_steps,
-            max_steps=self.max_steps,
-        )
+    def _backbone(self) -> nn.Module:
+        if self.weights is None:
+            return BACKBONES[self.backbone]()
+        return pretrained(self.backbone, Path(self.weights), self.preparation)
 
 
-def standardised(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 (k, size, size) -> float (k, 1, size, size), each picture with mean 0 and standard deviation 1."""
-    pictures = pixels[:, None].float()
-    mean = pictures.mean(dim=(2, 3), keepdim=True)
-    return (pictures - mean) / pictures.std(dim=(2, 3), keepdim=True).clamp(min=1.0)
+def _counts(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positives and negatives of each target, one added to each."""
+    return np.nansum(y, axis=0) + 1, np.nansum(1 - y, axis=0) + 1
 
 
-def mean_by_record(values: np.ndarray, record: np.ndarray, n: int) -> np.ndarray:
-    """The mean of the rows of each record, (n, columns); NaN where a record has none."""
-    counts = np.bincount(record, minlength=n)
-    sums = np.zeros((n, values.shape[1]))
-    np.add.at(sums, record, values)
-    return np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], np.nan)
+def _base_log_odds(y: np.ndarray) -> torch.Tensor:
+    """The log-odds of each target's base rate; float (T,)."""
+    positives, negatives = _counts(y)
+    return torch.from_numpy(np.log(positives / negatives)).float()
 
 
-def _base_log_odds(y: np.ndarray) -> np.ndarray:
-    """The log-odds of each target's base rate, one positive and one negative added; float32 (T,)."""
-    positives, known = np.nansum(y, axis=0), (~np.isnan(y)).sum(axis=0)
-    return np.log((positives + 1) / (known - positives + 1)).astype(np.float32)
+def _balanced(y: np.ndarray) -> torch.Tensor:
+    """Weights of a positive and of a negative, float (2, T), under which both weigh half."""
+    positives, negatives = _counts(y)
+    total = positives + negatives
+    return torch.from_numpy(np.stack([total / (2 * positives), total / (2 * negatives)])).float()

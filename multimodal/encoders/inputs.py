@@ -5,30 +5,40 @@ Inputs have
   len(inputs)       the number of records          .present   bool (n,), a usable item is there
   .take(rows)       the records at rows            .problems  (record index, Problem)
   .fingerprints()   (record, digest): records with the same digest hold the same item, and stay in one fold
+  .provenance()     (record index, where, {name: text}): what an item says about itself, sorted by record, as read
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..records import Batch, Problem
 
+if TYPE_CHECKING:
+    from ..imaging import Preparation
+
 
 @dataclass(frozen=True)
 class ImageInputs:
-    """The usable pictures of n records, sorted by record.
+    """The k usable pictures of n records, sorted by record; a volume is one picture of several slices.
 
-    record  int (k,); pixels  uint8 (k, size, size); kind  k texts; digest  k SHA-256 of the files
+    record   int (k,)
+    pixels   uint8 (s, size, size), the slices; picture  int (s,), index into the k pictures of each, ascending
+    kind     k texts; digest  k SHA-256 of the files; where  k places, for example images[0]
+    facts    k dicts of text: what each picture says about itself
     """
 
     record: np.ndarray
     pixels: np.ndarray
+    picture: np.ndarray
     kind: Sequence[str]
     digest: Sequence[str]
+    where: Sequence[str]
+    facts: Sequence[dict[str, str]]
     problems: Sequence[tuple[int, Problem]]
     n: int
 
@@ -43,29 +53,34 @@ class ImageInputs:
         place = _places(rows, self.n)
         kept = np.flatnonzero(place[self.record] >= 0)
         kept = kept[np.argsort(place[self.record[kept]], kind="stable")]
-        return replace(
-            self,
-            record=place[self.record[kept]],
-            pixels=self.pixels[kept],
-            kind=[self.kind[i] for i in kept],
-            digest=[self.digest[i] for i in kept],
-            problems=_moved(self.problems, place),
-            n=len(rows),
-        )
+        taken = self._pictures(kept)
+        return replace(taken, record=place[taken.record], problems=_moved(self.problems, place), n=len(rows))
 
     def without(self, dropped: np.ndarray) -> ImageInputs:
         """Without the pictures where `dropped`, bool (k,); the records stay."""
-        kept = np.flatnonzero(~dropped)
-        return replace(
-            self,
-            record=self.record[kept],
-            pixels=self.pixels[kept],
-            kind=[self.kind[i] for i in kept],
-            digest=[self.digest[i] for i in kept],
-        )
+        return self._pictures(np.flatnonzero(~dropped))
 
     def fingerprints(self) -> list[tuple[int, str]]:
         return list(zip(self.record.tolist(), self.digest, strict=True))
+
+    def provenance(self) -> list[tuple[int, str, dict[str, str]]]:
+        return list(zip(self.record.tolist(), self.where, self.facts, strict=True))
+
+    def _pictures(self, kept: np.ndarray) -> ImageInputs:
+        """The pictures `kept`, int (m,), in that order, with all their slices; the records stay."""
+        place = _places(kept, len(self.record))[self.picture]
+        rows = np.flatnonzero(place >= 0)
+        rows = rows[np.argsort(place[rows], kind="stable")]
+        return replace(
+            self,
+            record=self.record[kept],
+            pixels=self.pixels[rows],
+            picture=place[rows],
+            kind=[self.kind[i] for i in kept],
+            digest=[self.digest[i] for i in kept],
+            where=[self.where[i] for i in kept],
+            facts=[self.facts[i] for i in kept],
+        )
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,9 @@ class VitalsInputs:
     def fingerprints(self) -> list[tuple[int, str]]:
         return []
 
+    def provenance(self) -> list[tuple[int, str, dict[str, str]]]:
+        return []
+
     def columns(self, plan: Any) -> np.ndarray:
         """float (n, F): the features of `plan`."""
         from ..vitals import features
@@ -109,11 +127,28 @@ class VitalsInputs:
         return self._columns[key]
 
 
+def preparation_of(options: Mapping[str, Any]) -> Preparation:
+    """How the section `image` of the config wants pictures to be prepared."""
+    from ..imaging import Preparation
+
+    return Preparation(**{field.name: options[field.name] for field in fields(Preparation)})
+
+
 def read_images(batch: Batch, options: Mapping[str, Any], *, workers: int) -> ImageInputs:
     from ..imaging import load
 
-    images = load(batch, size=options["size"], workers=workers)
-    return ImageInputs(images.record, images.pixels, images.kind, images.digest, images.problems, len(batch))
+    images = load(batch, preparation_of(options), workers=workers)
+    return ImageInputs(
+        record=images.record,
+        pixels=images.slices,
+        picture=images.picture,
+        kind=images.kind,
+        digest=images.digest,
+        where=[batch.images[item].where for item in images.item],
+        facts=images.facts,
+        problems=images.problems,
+        n=len(batch),
+    )
 
 
 def read_notes(batch: Batch, options: Mapping[str, Any], *, workers: int) -> Any:
@@ -134,7 +169,7 @@ READERS: dict[str, Callable[..., Any]] = {"image": read_images, "notes": read_no
 
 
 def _places(rows: np.ndarray, n: int) -> np.ndarray:
-    """int (n,): where each record goes, -1 where it is left out."""
+    """int (n,): where each record or picture goes, -1 where it is left out."""
     place = np.full(n, -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))
     return place

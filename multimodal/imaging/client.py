@@ -9,15 +9,17 @@ import queue
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from multimodal.records import ItemError
 
+from .prepare import Preparation
 from .protocol import read_message, write_message
 
-SECONDS = 10.0  # for one file
+SECONDS = 10.0  # for one file; of a series for each file and each slice, which the worker tells
 START_SECONDS = 120.0  # for the worker's imports, on a busy machine
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,13 +60,15 @@ class Worker:
                 self._answers.put(message)
         self._answers.put(None)
 
-    def ask(self, path: Path, size: int, seconds: float) -> tuple[dict, bytes]:
-        """The worker's answer for one file. Raises ItemError DECODE_TIMEOUT, DECODE_FAILED where it died."""
+    def ask(self, path: Path, preparation: Preparation, seconds: float) -> tuple[dict, bytes]:
+        """The worker's answer for one file or series. Raises ItemError DECODE_TIMEOUT, DECODE_FAILED where it died."""
         with contextlib.suppress(OSError):  # it died between two files; that shows below
-            write_message(self.process.stdin, {"path": os.fspath(path), "size": size, "seconds": seconds})
+            request = {"path": os.fspath(path), "preparation": asdict(preparation), "seconds": seconds}
+            write_message(self.process.stdin, request)
         self.served += 1
         try:
-            answer = self._answers.get(timeout=seconds)
+            while (answer := self._answers.get(timeout=seconds)) is not None and "step" in answer[0]:
+                pass
         except queue.Empty:
             self.close()
             raise ItemError("DECODE_TIMEOUT", f"decoding took more than {seconds:g} seconds.") from None
@@ -84,8 +88,8 @@ class Worker:
             self.process.stdin.close()
 
 
-def decode(path: Path, size: int, seconds: float = SECONDS) -> tuple[np.ndarray, dict]:
-    """The prepared picture of one file, uint8 (size, size), and {"digest", "kind", "warnings"}.
+def decode(path: Path, preparation: Preparation, seconds: float = SECONDS) -> tuple[np.ndarray, dict]:
+    """The prepared slices of one file or series, uint8 (s, size, size), and {"digest", "kind", "warnings", "facts"}.
 
     A worker that died or timed out is replaced. What an earlier file may have done to a worker (leaked memory, damage)
     costs no later one: a crash or want of memory in a used worker is tried once more in a fresh one.
@@ -95,10 +99,10 @@ def decode(path: Path, size: int, seconds: float = SECONDS) -> tuple[np.ndarray,
         worker = _borrow()
         fresh = worker.served == 0
         try:
-            header, body = worker.ask(path, size, seconds)
+            header, body = worker.ask(path, preparation, seconds)
             if "code" in header:
                 raise ItemError(header["code"], header["message"])
-            return np.frombuffer(body, np.uint8).reshape(size, size), header
+            return np.frombuffer(body, np.uint8).reshape(-1, preparation.size, preparation.size), header
         except ItemError as error:
             if error.code == "DECODE_TIMEOUT" or (error.code == "DECODE_MEMORY" and not fresh):
                 worker.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Start-of-frame markers: all JPEG processes but DHT (C4), JPG (C8) and DAC (CC), and JPEG-LS (F7).
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+SCAN = 0xDA
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,46 @@ def codestream_of(frame: bytes) -> Codestream | None:
     return None
 
 
+def is_sound_jpeg(frame: bytes) -> bool:
+    """Whether a JPEG's header is one that GDCM reads without a warning: on some of these it ends the process.
+
+    The segments follow one another up to the scan, without stray bytes; a JFIF marker is of version 1; an Adobe marker
+    names a colour transform of up to three components.
+    """
+    try:
+        for marker, body in _jpeg_segments(frame):
+            if marker == 0xE0 and body[:5] == b"JFIF\0" and body[5] != 1:
+                return False
+            if marker == 0xEE and body[:5] == b"Adobe" and body[11] > 1:
+                return False
+            if marker == SCAN:
+                return True
+    except (IndexError, ValueError, struct.error):
+        pass
+    return False
+
+
 def _jpeg(frame: bytes) -> Codestream:
+    for marker, body in _jpeg_segments(frame):
+        if marker in JPEG_FRAMES:
+            bits, height, width, components = struct.unpack_from(">BHHB", body)
+            return Codestream(width, height, components, bits)
+    raise ValueError("no frame header")
+
+
+def _jpeg_segments(frame: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each marker with the body of its segment. Raises ValueError where no marker stands, or past the scan's header."""
     place = 2
     while True:
-        while frame[place] != 0xFF:
+        if frame[place] != 0xFF:
             raise ValueError("no marker where one must stand")
         while frame[place] == 0xFF:
             place += 1
         marker, place = frame[place], place + 1
-        if marker in JPEG_FRAMES:
-            bits, height, width, components = struct.unpack_from(">xxBHHB", frame, place)
-            return Codestream(width, height, components, bits)
         if marker != 0x01 and not 0xD0 <= marker <= 0xD8:
-            place += struct.unpack_from(">H", frame, place)[0]
+            (length,) = struct.unpack_from(">H", frame, place)
+            yield marker, frame[place + 2 : place + length]
+            place += length
 
 
 def _jpeg2000(frame: bytes, siz: int) -> Codestream:

@@ -1,6 +1,6 @@
-"""One DICOM file's bytes to an Image.
+"""One DICOM file's bytes to an Image, and one frame of it to a Plane.
 
-The header is checked before anything is decoded; of several frames the first is read; identifiers are never looked at.
+The header is checked before anything is decoded; identifiers are never looked at.
 What it does not do: overlays, presentation states, real-world value maps.
 """
 
@@ -22,10 +22,12 @@ from pydicom.pixels.processing import apply_color_lut
 from multimodal.records import ItemError
 
 from .colour import luma
-from .frames import decode_first_frame
-from .grey import find, modality_values, number, sources_of_first_frame, voi_grey
-from .image import NOT_FINITE, Image, is_blank, over_range
+from .frames import decode_frames
+from .grey import find, modality_values, number, sources_of_frame, voi_grey
+from .image import NOT_FINITE, Image, Plane, is_blank, over_range
 from .layout import COLOURS, PALETTE, Layout, layout_of
+from .provenance import provenance_notes, provenance_of, text
+from .windows import NOT_USED, WINDOW_NAMES, WINDOWS, check_name
 
 PIXEL_DATA = 0x7FE00010
 INFLATED_HEADER = 16 * 2**20  # bytes of a deflated file that may come before the pixel data
@@ -36,15 +38,30 @@ KINDS = {
     "photo": ("XC", "GM", "ES", "OP", "DMS"),
     "": ("", "OT", "SC"),
 }
-LOSSY = {uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless}
 
 
-def read_dicom(data: bytes) -> Image:
-    """The first frame of a DICOM file. Raises ItemError with the image codes of the reason table."""
+def read_dicom(data: bytes, *, window: str = "file") -> Image:
+    """The first frame of a DICOM file, shown through `window`, one of WINDOW_NAMES (see `voi_grey`).
+
+    Raises ItemError with the image codes of the reason table, UsageError for an unknown window.
+    """
+    check_name("window", window, WINDOW_NAMES)
+    return first_image(*opened(data), window)
+
+
+def opened(data: bytes) -> tuple[Dataset, Layout]:
+    """The data set in `data`, and the checked layout of its pixels, of which none has been decoded."""
+    with refusing():
+        dataset, syntax = parse(data)
+        return dataset, layout_of(dataset, syntax)
+
+
+@contextmanager
+def refusing():
+    """Turns what a damaged header or a decoder raises into an ItemError, and keeps them from printing."""
     with quiet():
         try:
-            dataset, syntax = parse(data)
-            return _image(dataset, layout_of(dataset, syntax))
+            yield
         except (ItemError, MemoryError):
             raise
         except (AssertionError, NameError):  # a defect of ours, not of the file
@@ -130,26 +147,42 @@ def _inflated(data: bytes) -> bytes:
     return plain.getvalue() + body
 
 
-def _image(dataset: Dataset, layout: Layout) -> Image:
-    notes = _provenance_notes(dataset, layout)
-    if layout.frames > 1:
-        notes.append(("FIRST_FRAME", f"the file has {layout.frames} frames; the first is read."))
-    frame = decode_first_frame(dataset, layout)
-    kind = next((kind for kind, codes in KINDS.items() if _text(dataset, "Modality") in codes), "other")
+def first_image(dataset: Dataset, layout: Layout, window: str) -> Image:
+    """The first frame of an opened file. Raises ItemError."""
+    with refusing():
+        notes = provenance_notes(dataset, layout)
+        if layout.frames > 1:
+            notes.append(("FIRST_FRAME", f"the file has {layout.frames} frames; the first is read."))
+        plane = plane_of(next(decode_frames(dataset, layout)), dataset, layout, 0, notes)
+        grey = shown_grey(plane, dataset, layout, 0, notes, window=window)
+        if is_blank(grey):
+            raise ItemError("BLANK_IMAGE", "the image is constant or has under 4 grey levels in its central half.")
+        return Image(plane.values, grey, kind_of(dataset, plane), provenance_of(dataset, layout), tuple(notes))
+
+
+def kind_of(dataset: Dataset, plane: Plane) -> str:
+    """The kind of image that the modality and the colours tell, see Image."""
+    kind = next((kind for kind, codes in KINDS.items() if text(dataset, "Modality") in codes), "other")
+    return "photo" if plane.coloured and kind == "" else kind
+
+
+def plane_of(frame: np.ndarray, dataset: Dataset, layout: Layout, index: int, notes: list) -> Plane:
+    """The frame `index`, as it was decoded, through its modality LUT or rescale; of a colour frame the luma."""
     if layout.photometric in COLOURS or layout.photometric == PALETTE:
+        white = 2**layout.stored - 1
         if layout.photometric == PALETTE:
             frame = _palette_colours(frame, dataset)
             white = 255 if frame.dtype == np.uint8 else 65535
-        else:
-            white = 2**layout.stored - 1
         values, coloured = luma(frame[..., :3], white, notes)
-        grey = np.minimum(values / np.float32(white), 1)
-        kind = "photo" if coloured and kind == "" else kind
-    else:
-        values, grey = _monochrome(frame, dataset, layout, notes)
-    if is_blank(grey):
-        raise ItemError("BLANK_IMAGE", "the image is constant or has under 4 grey levels in its central half.")
-    return Image(values, grey, kind, _provenance(dataset, layout), tuple(notes))
+        return Plane(values, None, white, coloured)
+    padding = _padding(frame, dataset, layout)
+    values = modality_values(frame, sources_of_frame(dataset, index), layout.signed)
+    if not np.isfinite(values).all():
+        broken = ~np.isfinite(values)
+        padding = broken if padding is None else padding | broken
+        values = np.where(broken, np.float32(0), values)
+        notes.append(NOT_FINITE)
+    return Plane(values, padding)
 
 
 def _palette_colours(indices: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -159,25 +192,23 @@ def _palette_colours(indices: np.ndarray, dataset: Dataset) -> np.ndarray:
         raise ItemError("LUT_INVALID", "the palette's descriptor and data disagree.") from error
 
 
-def _monochrome(stored: np.ndarray, dataset: Dataset, layout: Layout, notes: list) -> tuple[np.ndarray, np.ndarray]:
-    """values and grey of one monochrome frame (H, W)."""
-    sources = sources_of_first_frame(dataset)
-    padding = _padding(stored, dataset, layout)
-    values = modality_values(stored, sources, layout.signed)
-    if not np.isfinite(values).all():
-        broken = ~np.isfinite(values)
-        padding = broken if padding is None else padding | broken
-        values = np.where(broken, np.float32(0), values)
-        notes.append(NOT_FINITE)
-    grey = voi_grey(values, sources, padding, layout.signed, notes)
+def shown_grey(
+    plane: Plane, dataset: Dataset, layout: Layout, index: int, notes: list, *, window: str = "file"
+) -> np.ndarray:
+    """The plane, or planes (S, H, W), in [0, 1], dense bright, through `window`: "file" is that of frame `index`."""
+    values, padding = plane.values, plane.padding
+    if plane.white:
+        if window in WINDOWS:
+            notes.append(NOT_USED)
+        return over_range(values) if window == "range" else np.minimum(values / np.float32(plane.white), 1)
+    inverted, sources = layout.photometric == "MONOCHROME1", sources_of_frame(dataset, index)
+    grey = voi_grey(values, sources, padding, layout.signed, notes, inverted=inverted, window=window)
     if is_blank(grey) and not is_blank(values):
         notes.append(("WINDOW_INVALID", "the window hides the whole picture; the data range is used."))
-        grey = over_range(values, padding)
-    if layout.photometric == "MONOCHROME1":
-        grey = 1 - grey
+        grey = over_range(values, padding, inverted=inverted)
     if padding is not None:
         grey[padding] = 0
-    return values, grey
+    return grey
 
 
 def _padding(stored: np.ndarray, dataset: Dataset, layout: Layout) -> np.ndarray | None:
@@ -190,45 +221,3 @@ def _padding(stored: np.ndarray, dataset: Dataset, layout: Layout) -> np.ndarray
         value, limit = (number - 65536 if number > 32767 else number for number in (value, limit))
     padding = (stored >= min(value, limit)) & (stored <= max(value, limit))
     return padding if padding.any() and not padding.all() else None
-
-
-def _text(source: Dataset, keyword: str) -> str:
-    try:
-        value = source.get(keyword)
-    except Exception:  # a value that pydicom cannot convert tells nothing
-        return ""
-    return "" if value is None else str(value).strip().upper()
-
-
-def _is_lossy(dataset: Dataset, layout: Layout) -> bool:
-    return _text(dataset, "LossyImageCompression") == "01" or layout.syntax in LOSSY
-
-
-def _image_type(dataset: Dataset) -> str:
-    value = dataset.get("ImageType")
-    return str(value[0] if isinstance(value, pydicom.multival.MultiValue) and len(value) else value or "").upper()
-
-
-def _provenance_notes(dataset: Dataset, layout: Layout) -> list[tuple[str, str]]:
-    notes = []
-    if _is_lossy(dataset, layout):
-        notes.append(("LOSSY", "the image was compressed with loss."))
-    if _text(dataset, "BurnedInAnnotation") == "YES":
-        notes.append(("BURNED_IN", "the file says that annotation is burned into the image."))
-    if _image_type(dataset) == "DERIVED":
-        notes.append(("DERIVED", "the file says that the image is derived from another."))
-    return notes
-
-
-def _provenance(dataset: Dataset, layout: Layout) -> dict[str, str]:
-    return {
-        "format": "DICOM",
-        "transfer_syntax": str(layout.syntax),
-        "modality": _text(dataset, "Modality")[:16],
-        "view_position": _text(dataset, "ViewPosition")[:16],
-        "laterality": (_text(dataset, "ImageLaterality") or _text(dataset, "Laterality"))[:16],
-        "body_part": _text(dataset, "BodyPartExamined")[:16],
-        "lossy": "yes" if _is_lossy(dataset, layout) else "",
-        "burned_in": "yes" if _text(dataset, "BurnedInAnnotation") == "YES" else "",
-        "derived": "yes" if _image_type(dataset) == "DERIVED" else "",
-    }

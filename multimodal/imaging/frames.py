@@ -1,4 +1,4 @@
-"""The first frame of a DICOM image, decoded by a named decoder, exact to the bit.
+"""Frames of a DICOM image, decoded by a named decoder, exact to the bit.
 
 pydicom tries its plugins in alphabetical order, so that installing one changes which decoder runs: here each transfer
 syntax names its own.
@@ -7,16 +7,17 @@ syntax names its own.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.encaps import generate_frames
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 
 from multimodal.records import ItemError, shown
 
-from .codestream import Codestream, codestream_of
+from .codestream import Codestream, codestream_of, is_sound_jpeg
 from .layout import COLOURS, NATIVE, Layout
 
 DECODERS = {
@@ -37,33 +38,42 @@ PACKAGES = {"gdcm": "python-gdcm", "pillow": "pillow", "pyjpegls": "pyjpegls", "
 ITEM = b"\xfe\xff\x00\xe0"  # the tag (FFFE,E000), little endian
 
 
-def decode_first_frame(dataset: Dataset, layout: Layout) -> np.ndarray:
-    """Stored values (H, W), or (H, W, 3) in RGB of a colour image.
+def decode_frames(dataset: Dataset, layout: Layout, indices: Iterable[int] = (0,)) -> Iterator[np.ndarray]:
+    """Stored values (H, W), or (H, W, 3) in RGB of a colour image, of the frames `indices`, one after the other.
 
     Raises ItemError: HEADER_MISMATCH, UNSUPPORTED_SYNTAX, DECODE_FAILED.
     """
     if layout.syntax in NATIVE:
         _check_native_length(dataset, layout)
-        return _corrected(_decoded(dataset, layout, ""), layout, layout.stored)
+        for index in indices:
+            yield _corrected(_decoded(dataset, layout, index, ""), layout, layout.stored)
+        return
     if layout.syntax not in DECODERS:
         name = uid.UID(layout.syntax).name
         raise ItemError("UNSUPPORTED_SYNTAX", f"no decoder for the transfer syntax {shown(name, 60)}.")
-    stream = _check_encapsulated(dataset, layout)
-    stored = max(layout.stored, stream.bits) if stream else layout.stored
-    if layout.syntax == uid.JPEGExtended12Bit and stream and stream.bits > 8:
-        return _corrected(_gdcm_12_bit(dataset, layout), layout, stored)
-    return _corrected(_decoded(dataset, layout, DECODERS[layout.syntax]), layout, stored)
+    _check_encapsulated(dataset, layout)
+    for index in indices:
+        frame = _frame_bytes(dataset, layout, index)
+        stream = _check_frame(frame, layout)
+        stored = max(layout.stored, stream.bits) if stream else layout.stored
+        wide = layout.syntax == uid.JPEGExtended12Bit and stream is not None and stream.bits > 8
+        if (wide or DECODERS[layout.syntax] == "gdcm") and not is_sound_jpeg(frame):
+            raise ItemError("DECODE_FAILED", "the header of the compressed frame is damaged.")
+        if wide:
+            yield _corrected(_gdcm_12_bit(frame, layout), layout, stored)
+        else:
+            yield _corrected(_decoded(dataset, layout, index, DECODERS[layout.syntax]), layout, stored)
 
 
-def _decoded(dataset: Dataset, layout: Layout, plugin: str) -> np.ndarray:
-    """The first frame through pydicom with one named plugin; YBR colours become RGB."""
+def _decoded(dataset: Dataset, layout: Layout, index: int, plugin: str) -> np.ndarray:
+    """One frame through pydicom with one named plugin; YBR colours become RGB."""
     decoder = get_decoder(uid.UID(layout.syntax))
     if plugin and plugin not in decoder.available_plugins:
         raise ItemError("UNSUPPORTED_SYNTAX", f"its decoder is not installed: pip install {PACKAGES[plugin]}.")
     try:
         # pydicom takes the stored bits for the lowest ones; where they lie higher, `_corrected` cuts them out.
         lowest = layout.high < layout.stored
-        frame, _ = decoder.as_array(dataset, index=0, decoding_plugin=plugin, correct_unused_bits=lowest)
+        frame, _ = decoder.as_array(dataset, index=index, decoding_plugin=plugin, correct_unused_bits=lowest)
     except MemoryError:
         raise
     except Exception as error:  # plugins raise whatever their C code maps to
@@ -105,24 +115,33 @@ def _check_native_length(dataset: Dataset, layout: Layout) -> None:
         )
 
 
-def _check_encapsulated(dataset: Dataset, layout: Layout) -> Codestream | None:
-    """Compares the first frame's own header with the data set, before a decoder sees it."""
+def _check_encapsulated(dataset: Dataset, layout: Layout) -> None:
+    """Counts the compressed frames by their headers; run-length frames have none."""
     data = dataset.PixelData
     if not dataset["PixelData"].is_undefined_length and data[:4] != ITEM:
         raise ItemError("HEADER_MISMATCH", "compressed pixel data that are not encapsulated.")
     fragments = _fragments(data)
+    if layout.syntax == uid.RLELossless:
+        return
+    starts = sum(codestream_of(fragment) is not None for fragment in fragments)
+    if starts != layout.frames:
+        raise ItemError("HEADER_MISMATCH", f"the header says {layout.frames} frame(s); {starts} are there.")
+
+
+def _frame_bytes(dataset: Dataset, layout: Layout, index: int) -> bytes:
     try:
-        frame = next(generate_frames(data, number_of_frames=layout.frames))
+        return get_frame(dataset.PixelData, index, number_of_frames=layout.frames)
     except MemoryError:
         raise
     except Exception as error:
         raise ItemError("HEADER_MISMATCH", "the compressed pixel data are empty, cut off or wrongly framed.") from error
+
+
+def _check_frame(frame: bytes, layout: Layout) -> Codestream | None:
+    """Compares a frame's own header with the data set, before a decoder sees it; None of a run-length frame."""
     if layout.syntax == uid.RLELossless:
         _check_rle(frame, layout)
         return None
-    starts = sum(codestream_of(fragment) is not None for fragment in fragments)
-    if starts != layout.frames:
-        raise ItemError("HEADER_MISMATCH", f"the header says {layout.frames} frame(s); {starts} are there.")
     stream = codestream_of(frame)
     if stream is None:
         raise ItemError("HEADER_MISMATCH", "the compressed frame has no header of its own.")
@@ -175,11 +194,10 @@ def _run_length(segment: bytes, limit: int) -> int:
     return total
 
 
-def _gdcm_12_bit(dataset: Dataset, layout: Layout) -> np.ndarray:
+def _gdcm_12_bit(frame: bytes, layout: Layout) -> np.ndarray:
     """One 12 bit JPEG Extended frame, which pydicom's plugin for GDCM refuses, and GDCM decodes."""
     import gdcm
 
-    frame = next(generate_frames(dataset.PixelData, number_of_frames=layout.frames))
     fragment = gdcm.Fragment()
     fragment.SetByteStringValue(frame)
     fragments = gdcm.SequenceOfFragments.New()

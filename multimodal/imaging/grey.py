@@ -16,14 +16,18 @@ from pydicom.dataset import Dataset
 from multimodal.records import ItemError
 
 from .image import over_range
+from .windows import NOT_USED, WINDOWS
 
 
-def sources_of_first_frame(dataset: Dataset) -> list[Dataset]:
-    """Where the first frame's attributes stand: its own functional groups, the shared ones, the data set itself."""
+def sources_of_frame(
+    dataset: Dataset, index: int, names: Sequence[str] = ("PixelValueTransformationSequence", "FrameVOILUTSequence")
+) -> list[Dataset]:
+    """Where a frame's attributes stand: the macros `names` of its own functional groups, of the shared ones, and the
+    data set itself."""
     sources = []
-    for keyword in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
-        for groups in list(dataset.get(keyword) or [])[:1]:
-            for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+    for keyword, place in (("PerFrameFunctionalGroupsSequence", index), ("SharedFunctionalGroupsSequence", 0)):
+        for groups in list(dataset.get(keyword) or [])[place : place + 1]:
+            for name in names:
                 sources.extend(list(groups.get(name) or [])[:1])
     return [*sources, dataset]
 
@@ -129,35 +133,71 @@ def window_of(sources: Sequence[Dataset]) -> tuple[float, float, str] | None:
     return number(centre, math.nan), number(width, math.nan), str(find(sources, "VOILUTFunction") or "LINEAR").upper()
 
 
-def windowed(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
-    """`values` (H, W) through one window, float32 in [0, 1] (DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
+def windowed(values: np.ndarray, centre: float, width: float, function: str, *, inverted: bool = False) -> np.ndarray:
+    """`values` (H, W) through one window, float32 in [0, 1] (DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3).
+
+    inverted  1 less that, measured from the window's upper end: a value and its mirror image give the same bits
+    """
     if function == "SIGMOID":
-        return (1 / (1 + np.exp(-4 * (values - np.float32(centre)) / np.float32(width)))).astype(np.float32)
+        steepness = 4 if inverted else -4
+        return (1 / (1 + np.exp(steepness * (values - np.float32(centre)) / np.float32(width)))).astype(np.float32)
     if function == "LINEAR_EXACT":
         low, high = centre - width / 2, centre + width / 2
     else:
         low, high = centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
     if not high > low:  # a width of 1 is a threshold
-        return (values > low).astype(np.float32)
-    return np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1).astype(np.float32, copy=False)
+        return (values <= low if inverted else values > low).astype(np.float32)
+    above = np.float32(high) - values if inverted else values - np.float32(low)
+    return np.clip(above / np.float32(high - low), 0, 1).astype(np.float32, copy=False)
 
 
-def voi_grey(values: np.ndarray, sources: Sequence[Dataset], padding, signed: bool, notes: list) -> np.ndarray:
-    """The picture in [0, 1] as the file wants it shown: its VOI LUT, else its first window, else the data range.
+def in_hounsfield_units(sources: Sequence[Dataset]) -> bool:
+    """Whether the values after the rescale are HU: by Rescale Type, else by the modality CT.
 
+    Then it must have a rescale, which a screenshot filed as CT lacks, and be no localizer, whose values are no HU.
+    Source: DICOM PS3.3 C.8.2.1 (CT Image), C.11.1.1.2 (Rescale Type).
+    """
+    kind = str(find(sources, "RescaleType") or "").strip().upper()
+    if kind:  # of a CT it must be given where it is not HU: perfusion maps have US, unspecified
+        return kind == "HU"
+    has_rescale = find(sources, "RescaleIntercept") is not None and find(sources, "ModalityLUTSequence") is None
+    is_localizer = "LOCALIZER" in str(find(sources, "ImageType")).upper()
+    return str(find(sources, "Modality")).strip().upper() == "CT" and has_rescale and not is_localizer
+
+
+def voi_grey(
+    values: np.ndarray,
+    sources: Sequence[Dataset],
+    padding: np.ndarray | None,
+    signed: bool,
+    notes: list,
+    *,
+    inverted: bool = False,
+    window: str = "file",
+) -> np.ndarray:
+    """The picture in [0, 1], shown through `window`, one of WINDOW_NAMES; 1 less that where it is `inverted`.
+
+    "file" is what the file wants: its VOI LUT, else its first window, else the data range. A named window replaces all
+    of these where the values are HU; where they are not, WINDOW_NOT_USED is noted and the file's own is taken.
     Raises ItemError LUT_INVALID. A window that is not finite or not above 0 is noted as WINDOW_INVALID.
     """
+    if window == "range":
+        return over_range(values, padding, inverted=inverted)
+    if window in WINDOWS:
+        if in_hounsfield_units(sources):
+            return windowed(values, *WINDOWS[window], "LINEAR", inverted=inverted)
+        notes.append(NOT_USED)
     table = find(sources, "VOILUTSequence")
     if table is not None:
         shown, _ = look_up(values, _item(table), signed, "VOI")
-        return over_range(shown, padding)
-    window = window_of(sources)
-    if window is not None:
-        centre, width, function = window
+        return over_range(shown, padding, inverted=inverted)
+    own = window_of(sources)
+    if own is not None:
+        centre, width, function = own
         least = 1 if function == "LINEAR" else 0
         if math.isfinite(centre) and math.isfinite(width) and width > 0 and width >= least:
-            return windowed(values, centre, width, function)
+            return windowed(values, centre, width, function, inverted=inverted)
         notes.append(
             ("WINDOW_INVALID", f"the window's centre is {centre:g} and its width {width:g}; the data range is used.")
         )
-    return over_range(values, padding)
+    return over_range(values, padding, inverted=inverted)

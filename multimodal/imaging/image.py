@@ -27,8 +27,8 @@ class Image:
     grey        float32 (H, W) in [0, 1], the picture to learn from: after the file's first VOI LUT or window where it
                 is valid, else over the data range; MONOCHROME1 inverted, so that dense is bright; padding is 0
     kind        "radiograph" | "ct" | "mr" | "photo" | "other", or "" where the file does not tell
-    provenance  format, transfer_syntax, modality, view_position, laterality, body_part, and "yes" or "" for lossy,
-                burned_in, derived; every value is text
+    provenance  text by name: format, and where it is known transfer_syntax, modality, view, laterality, body_part,
+                mode (of a picture file); "yes" for lossy, burned_in and derived
     warnings    (reason code, message), in the order in which they were found
     """
 
@@ -39,14 +39,32 @@ class Image:
     warnings: tuple[tuple[str, str], ...] = ()
 
 
-def check_size(width: int, height: int, frames: int = 1, bytes_per_pixel: int = 1) -> None:
+@dataclass(frozen=True)
+class Plane:
+    """Decoded values before they are shown as grey; or several of one size, stacked.
+
+    values    float32 (H, W) or (S, H, W), as in Image
+    padding   bool, the shape of values, what is no anatomy; or None
+    white     the value that is white, of a colour picture; 0 of any other
+    coloured  whether it is clearly a colour photograph
+    inverted  whether low values are bright, of a picture file
+    """
+
+    values: np.ndarray
+    padding: np.ndarray | None = None
+    white: float = 0
+    coloured: bool = False
+    inverted: bool = False
+
+
+def check_size(width: int, height: int, frames: int = 1, bytes_per_pixel: int = 1, *, least: int = MIN_SIDE) -> None:
     """Refuses a size that a header claims, before anything is allocated.
 
-    Raises ItemError: IMAGE_TOO_SMALL for a side under 8 pixels; IMAGE_TOO_LARGE over 64 megapixels a frame, 1,024
+    Raises ItemError: IMAGE_TOO_SMALL for a side under `least` pixels; IMAGE_TOO_LARGE over 64 megapixels a frame, 1,024
     frames or 1 GiB in all.
     """
-    if min(width, height) < MIN_SIDE:
-        raise ItemError("IMAGE_TOO_SMALL", f"the image is {width} x {height} pixels; a side has at least {MIN_SIDE}.")
+    if min(width, height) < least:
+        raise ItemError("IMAGE_TOO_SMALL", f"the image is {width} x {height} pixels; a side has at least {least}.")
     if width * height > MAX_PIXELS:
         raise ItemError(
             "IMAGE_TOO_LARGE", f"the header says {width} x {height} pixels; {MAX_PIXELS // 10**6} megapixels are read."
@@ -62,7 +80,12 @@ def check_size(width: int, height: int, frames: int = 1, bytes_per_pixel: int = 
 
 
 def is_blank(picture: np.ndarray) -> bool:
-    """Whether `picture` (H, W) has under 4 levels in its central half, each way a quarter from the border."""
+    """Whether `picture` (H, W) has under 4 levels in its central half, each way a quarter from the border.
+
+    Slices (S, H, W) are blank where each of them is.
+    """
+    if picture.ndim == 3:
+        return all(is_blank(one) for one in picture)
     height, width = picture.shape
     centre = picture[height // 4 : height - height // 4, width // 4 : width - width // 4]
     # A thinned grid tells almost always; only a nearly blank picture is sorted in full.
@@ -70,15 +93,16 @@ def is_blank(picture: np.ndarray) -> bool:
     return all(len(np.unique(part)) < MIN_LEVELS for part in (centre[::step, ::step], centre))
 
 
-def over_range(values: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+def over_range(values: np.ndarray, ignore: np.ndarray | None = None, *, inverted: bool = False) -> np.ndarray:
     """`values` (H, W) scaled to [0, 1] over their own range, as float32.
 
-    ignore  bool (H, W), pixels that do not enter the range (they are clipped), or None
+    ignore    bool (H, W), pixels that do not enter the range (they are clipped), or None
+    inverted  the greatest value becomes 0, the least 1
     """
     seen = values if ignore is None or ignore.all() else values[~ignore]
     low, high = float(seen.min()), float(seen.max())
     if not high > low:
         return np.zeros(values.shape, np.float32)
-    scaled = (values - np.float32(low)).astype(np.float32, copy=False)
+    scaled = (np.float32(high) - values if inverted else values - np.float32(low)).astype(np.float32, copy=False)
     scaled /= np.float32(high - low)
     return np.clip(scaled, 0, 1, out=scaled)

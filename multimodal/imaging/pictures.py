@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 import zlib
+from contextlib import contextmanager
 
 import numpy as np
 import PIL.Image
@@ -14,14 +15,15 @@ import PIL.ImageOps
 from multimodal.records import ItemError
 
 from .colour import luma
-from .image import NOT_FINITE, Image, check_size, is_blank, over_range
+from .image import NOT_FINITE, Image, Plane, check_size, is_blank, over_range
 from .pages import frames_of
+from .windows import NOT_USED, WINDOWS
 
 BITS = 258  # the TIFF tag BitsPerSample
 PHOTOMETRIC = 262  # the TIFF tag; 0 is WhiteIsZero
 
 
-def read_picture(data: bytes, found: str) -> Image:
+def read_picture(data: bytes, found: str, *, window: str = "file") -> Image:
     """The picture in `data`, whose format `found` is one of Pillow's names.
 
     Values are the file's own (8 and 16 bit, float); EXIF orientation is applied, transparent pixels are padding, the
@@ -29,21 +31,83 @@ def read_picture(data: bytes, found: str) -> Image:
     Raises ItemError: IMAGE_TOO_SMALL, IMAGE_TOO_LARGE, DECODE_FAILED, BLANK_IMAGE.
     """
     notes: list[tuple[str, str]] = []
+    picture, pages = opened(data, found)
+    if pages > 1:
+        notes.append(("FIRST_FRAME", "the file has several frames or pages; the first is read."))
+    plane, mode = page_plane(picture, data, 0, notes)
+    grey = page_grey(plane, window, notes)
+    if is_blank(grey):
+        raise ItemError("BLANK_IMAGE", "the picture is constant or has under 4 grey levels in its central half.")
+    kind = "photo" if plane.coloured else ""
+    return Image(plane.values, grey, kind, {"format": found, "mode": mode} | lossy_fact(data, found), tuple(notes))
+
+
+def opened(data: bytes, found: str) -> tuple[PIL.Image.Image, int]:
+    """The picture, of which only headers have been read, and its number of frames or pages; the limits are checked."""
+    with _refusing(found):
+        picture = PIL.Image.open(io.BytesIO(data), formats=[found])
+        pages = frames_of(picture, data)
+        check_size(*picture.size, pages, _bytes_per_pixel(picture.mode))
+        return picture, pages
+
+
+def page_shapes(picture: PIL.Image.Image, pages: int) -> set[tuple]:
+    """The sizes and modes of the pages of an opened picture, from their headers."""
+    shapes = set()
+    with _refusing(picture.format):
+        for page in range(pages):
+            picture.seek(page)
+            shapes.add((picture.size, picture.mode))
+    return shapes
+
+
+def page_plane(picture: PIL.Image.Image, data: bytes, page: int, notes: list) -> tuple[Plane, str]:
+    """The plane of one frame or page of an opened picture, and its mode of colour, a name of Pillow's."""
+    found = picture.format
+    with _refusing(found):
+        picture.seek(page)
+        white_is_zero = found == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0
+        picture.load()
+        if _has_wide_colours(picture, data):
+            notes.append(("COLOUR_CONVERTED", "colour channels of 16 bits are read as grey, with 8 bits."))
+        picture = PIL.ImageOps.exif_transpose(picture)
+    if lossy_fact(data, found):
+        notes.append(("LOSSY", f"the picture is {found} with lossy compression."))
+    values, padding, coloured = _grey_values(picture, notes)
+    if not np.isfinite(values).all():
+        padding = ~np.isfinite(values) if padding is None else padding | ~np.isfinite(values)
+        notes.append(NOT_FINITE)
+        values = np.where(padding, np.float32(0), values)
+    eight_bit = picture.mode not in ("I", "F", "1") and not picture.mode.startswith("I;")
+    inverted = white_is_zero and not eight_bit and picture.mode != "1"  # Pillow inverts WhiteIsZero for 8 bits only
+    return Plane(values, padding, 255 if eight_bit else 0, coloured, inverted), picture.mode
+
+
+def page_grey(plane: Plane, window: str, notes: list) -> np.ndarray:
+    """The plane, or planes (S, H, W), in [0, 1]: over the range of 8 bits, or over that of the values."""
+    if window in WINDOWS:
+        notes.append(NOT_USED)
+    whole = plane.white and window != "range"
+    grey = np.minimum(plane.values / np.float32(255), 1) if whole else over_range(plane.values, plane.padding)
+    if plane.inverted:
+        grey = 1 - grey
+    if plane.padding is not None:
+        grey[plane.padding] = 0
+    return grey
+
+
+def lossy_fact(data: bytes, found: str) -> dict[str, str]:
+    """What the provenance says where the format compresses with loss."""
+    return {"lossy": "yes"} if found == "JPEG" or (found == "WEBP" and b"VP8 " in data) else {}
+
+
+@contextmanager
+def _refusing(found: str):
+    """Turns what Pillow raises into an ItemError, and keeps it from warning."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture = PIL.Image.open(io.BytesIO(data), formats=[found])
-            frames = frames_of(picture, data)
-            check_size(*picture.size, frames, _bytes_per_pixel(picture.mode))
-            lossy = found == "JPEG" or (found == "WEBP" and b"VP8 " in data)
-            white_is_zero = found == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0
-            picture.seek(0)
-            if frames > 1:
-                notes.append(("FIRST_FRAME", "the file has several frames or pages; the first is read."))
-            picture.load()
-            if _has_wide_colours(picture, data):
-                notes.append(("COLOUR_CONVERTED", "colour channels of 16 bits are read as grey, with 8 bits."))
-            picture = PIL.ImageOps.exif_transpose(picture)
+            yield
     except (ItemError, MemoryError):
         raise
     except PIL.Image.DecompressionBombError as error:
@@ -52,24 +116,6 @@ def read_picture(data: bytes, found: str) -> Image:
         raise ItemError("DECODE_FAILED", f"the {found} content is cut off or damaged.") from error
     except (struct.error, zlib.error, OverflowError, ZeroDivisionError, RecursionError, RuntimeError) as error:
         raise ItemError("DECODE_FAILED", f"the {found} content is cut off or damaged.") from error
-    if lossy:
-        notes.append(("LOSSY", f"the picture is {found} with lossy compression."))
-
-    values, padding, coloured = _grey_values(picture, notes)
-    if not np.isfinite(values).all():
-        padding = ~np.isfinite(values) if padding is None else padding | ~np.isfinite(values)
-        notes.append(NOT_FINITE)
-        values = np.where(padding, np.float32(0), values)
-    eight_bit = picture.mode not in ("I", "F", "1") and not picture.mode.startswith("I;")
-    grey = np.minimum(values / np.float32(255), 1) if eight_bit else over_range(values, padding)
-    if white_is_zero and not eight_bit and picture.mode != "1":
-        grey = 1 - grey  # Pillow inverts WhiteIsZero for 8 bits only
-    if padding is not None:
-        grey[padding] = 0
-    if is_blank(grey):
-        raise ItemError("BLANK_IMAGE", "the picture is constant or has under 4 grey levels in its central half.")
-    provenance = {"format": found, "mode": picture.mode, "lossy": "yes" if lossy else ""}
-    return Image(values, grey, "photo" if coloured else "", provenance, tuple(notes))
 
 
 def _has_wide_colours(picture: PIL.Image.Image, data: bytes) -> bool:

@@ -1,61 +1,125 @@
-"""The folder of a series: which slice stands for it, until volumes are read."""
+"""The folder of a series to an ordered stack of slices.
+
+Slices are ordered along their normal by ImagePositionPatient, never by name; where no file has a position, by
+InstanceNumber, with a warning. Files that are no DICOM image, hidden files and folders within are passed over.
+What it does not do: tell the echoes or times of a series apart, whose slices share a place (SERIES_INCOMPLETE).
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydicom.dataset import Dataset
 
 from multimodal.records import ItemError
 
-from .dicom import parse, quiet
+from .dicom import kind_of, opened, parse, plane_of, refusing, shown_grey
 from .files import file_bytes, files_in
-from .grey import number
+from .frames import decode_frames
+from .image import Plane, check_size
+from .layout import Layout, layout_of
+from .multiframe import stack_of_frames
+from .placing import INCOMPLETE, UNPLACED, geometry_of, instance_number, is_placed, placed, unplaced
+from .provenance import provenance_notes, provenance_of
 from .sniff import format_of
+from .volume import Notes, Stack
 
-UNEVEN = 0.1  # of the median gap between slices
+
+@dataclass(frozen=True)
+class Slice:
+    """One file of a series: its header without the pixels, and the layout of these."""
+
+    path: Path
+    digest: str
+    header: Dataset
+    layout: Layout
 
 
-def middle_slice(folder: Path) -> tuple[bytes, str, tuple[tuple[str, str], ...]]:
-    """The bytes of the middle slice by position, the folder's digest, and warnings.
+def stack_of_series(folder: Path, window: str, on_file: Callable[[], None] = lambda: None) -> tuple[Stack, str]:
+    """The series in `folder`, and the SHA-256 (hexadecimal) of its files' sorted digests.
 
-    Slices are ordered along their normal by ImagePositionPatient, never by name or InstanceNumber (ties by content);
-    files that are no DICOM, hidden files and folders within are passed over.
-    Raises ItemError: FILE_EMPTY for a folder without DICOM files, SERIES_MIXED for several series or orientations,
-    IMAGE_TOO_LARGE for over 1,024 files, FILE_UNREADABLE, PATH_OUTSIDE for a link that leads out of the folder.
+    on_file  called after each file that was read
+    Raises ItemError: FILE_EMPTY for a folder without DICOM files, NO_PIXELS for one without images, SERIES_MIXED for
+    several series, orientations, sizes or multi-frame files, IMAGE_TOO_LARGE for over 1,024 files or 1 GiB decoded,
+    and what a file's header is refused for.
     """
-    files = files_in(folder)
-    slices, digests = [], []
-    for file in files:
+    slices, others = [], 0
+    for file in files_in(folder):
         data = file_bytes(file)
         if _is_dicom(data):
-            with quiet():
-                slices.append((parse(data, header_only=True)[0], file))
-            digests.append(hashlib.sha256(data).hexdigest())
+            with refusing():
+                header, syntax = parse(data, header_only=True)
+                if "Rows" in header:
+                    header.PixelData = b""  # they are there, and not read
+                    slices.append(Slice(file, hashlib.sha256(data).hexdigest(), header, layout_of(header, syntax)))
+                else:
+                    others += 1
+        on_file()
     if not slices:
+        if others:
+            raise ItemError("NO_PIXELS", "the DICOM files of the folder have no pixel data.")
         raise ItemError("FILE_EMPTY", "the folder holds no DICOM file.")
-    digest = hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
-
-    series = {str(_value(header, "SeriesInstanceUID") or "") for header, _ in slices}
-    orientations = {_orientation(header) for header, _ in slices}
-    if len(series) > 1 or len(orientations) > 1:
-        raise ItemError("SERIES_MIXED", f"the folder holds {len(series)} series in {len(orientations)} orientation(s).")
-    places = np.array([_place(header) for header, _ in slices])
-    order = sorted(range(len(slices)), key=lambda index: (places[index], digests[index]))
-    notes = [("FIRST_FRAME", f"the series has {len(slices)} slices; the middle one is read.")]
-    if not _is_even(np.sort(places)):
-        notes.append(("SERIES_INCOMPLETE", "the slices are not evenly spaced: some are missing or at one position."))
-    return file_bytes(slices[order[len(order) // 2]][1]), digest, tuple(notes)
+    with refusing():
+        _check_one_series(slices)
+    digest = hashlib.sha256("".join(sorted(one.digest for one in slices)).encode()).hexdigest()
+    if len(slices) == 1 and slices[0].layout.frames > 1:
+        return stack_of_frames(*opened(file_bytes(slices[0].path)), window), digest
+    return _stack(slices, window), digest
 
 
-def _is_even(places: np.ndarray) -> bool:
-    """Whether slices at `places`, sorted, mm, follow each other at one distance; one slice always does."""
-    with np.errstate(over="ignore", invalid="ignore"):  # a header may hold 1e308
-        gaps = np.diff(places)
-        usual = np.median(gaps) if len(gaps) else 1.0
-        return bool(usual > 0 and (np.abs(gaps - usual) <= UNEVEN * usual).all())
+def _stack(slices: list[Slice], window: str) -> Stack:
+    notes: Notes = []
+    with refusing():
+        geometries = [geometry_of([one.header]) for one in slices]
+        if is_placed(geometries):
+            placing = placed(geometries, [one.digest for one in slices])
+            notes += [] if placing.even else [INCOMPLETE]
+        else:
+            placing = unplaced(geometries, [(instance_number(one.header), one.digest) for one in slices])
+            notes += [UNPLACED] if len(slices) > 1 else []
+    ordered = [slices[index] for index in placing.order]
+    middle = ordered[len(ordered) // 2]
+    with refusing():
+        provenance = provenance_of(middle.header, middle.layout)
+
+    def decode(places: Iterable[int], notes: Notes) -> Iterator[Plane]:
+        for place in places:
+            dataset, layout = opened(file_bytes(ordered[place].path))
+            with refusing():
+                notes.extend(provenance_notes(dataset, layout))
+                plane = plane_of(next(decode_frames(dataset, layout)), dataset, layout, 0, notes)
+            yield plane
+
+    def show(plane: Plane, notes: Notes):
+        with refusing():
+            return shown_grey(plane, middle.header, middle.layout, 0, notes, window=window)
+
+    return Stack(
+        placing=placing,
+        decode=decode,
+        show=show,
+        kind_of=lambda plane: kind_of(middle.header, plane),
+        provenance=provenance,
+        notes=notes,
+        single=f"the series has {len(slices)} slices; the middle one is read.",
+    )
+
+
+def _check_one_series(slices: list[Slice]) -> None:
+    series = {str(_value(one.header, "SeriesInstanceUID") or "") for one in slices}
+    if len(series) > 1:
+        raise ItemError("SERIES_MIXED", f"the folder holds {len(series)} series.")
+    if len(slices) > 1 and any(one.layout.frames > 1 for one in slices):
+        raise ItemError("SERIES_MIXED", "the folder holds a multi-frame file and others.")
+    formats = {(one.layout.rows, one.layout.columns, one.layout.photometric) for one in slices}
+    if len(formats) > 1:
+        raise ItemError("SERIES_MIXED", f"the folder holds slices of {len(formats)} sizes or photometric kinds.")
+    largest = max((one.layout for one in slices), key=lambda layout: layout.frame_bits)
+    if len(slices) > 1:
+        check_size(largest.columns, largest.rows, len(slices), -(-largest.samples * largest.allocated // 8))
 
 
 def _is_dicom(data: bytes) -> bool:
@@ -71,27 +135,3 @@ def _value(header: Dataset, keyword: str):
         return header.get(keyword)
     except Exception:  # pydicom converts on access, and raises whatever its converters do
         return None
-
-
-def _numbers(header: Dataset, keyword: str, count: int) -> np.ndarray:
-    try:
-        values = np.array([float(value) for value in _value(header, keyword) or ()])
-    except (TypeError, ValueError, OverflowError):
-        values = np.empty(0)
-    return values if len(values) == count else np.full(count, np.nan)
-
-
-def _orientation(header: Dataset) -> tuple[float, ...] | None:
-    """The direction cosines to two digits, which a scanner repeats within a series, or None where there are none."""
-    cosines = _numbers(header, "ImageOrientationPatient", 6)
-    return tuple(float(value) for value in np.round(cosines, 2) + 0.0) if np.isfinite(cosines).all() else None
-
-
-def _place(header: Dataset) -> float:
-    """Position along the slices' normal, mm; without one the instance number, and 0 where that is no number."""
-    cosines, position = _numbers(header, "ImageOrientationPatient", 6), _numbers(header, "ImagePositionPatient", 3)
-    with np.errstate(over="ignore", invalid="ignore"):
-        place = float(np.cross(cosines[:3], cosines[3:]) @ position)
-    if not np.isfinite(place):
-        place = number(_value(header, "InstanceNumber"), 0.0)
-    return place if np.isfinite(place) else 0.0

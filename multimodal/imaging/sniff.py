@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import PurePath
 
 from multimodal.records import ItemError
@@ -25,11 +26,14 @@ OTHERS = {
     b"MM\x00+": "a BigTIFF file",
     b"\x00\x00\x00\x0cjP": "a JPEG 2000 file",
     b"\xff\x4f\xff\x51": "a JPEG 2000 codestream",
+    b"\x00\x00\x00\x0cJXL ": "a JPEG XL file",
+    b"\xff\x0a": "a JPEG XL codestream",
     b"NRRD": "an NRRD volume",
     b"\x89HDF": "an HDF5 file",
     b"\x7fELF": "a program",
     b"MZ": "a program",
 }
+GZIP = b"\x1f\x8b"
 NAMES = {
     ".dcm": "DICOM",
     ".dicom": "DICOM",
@@ -41,11 +45,12 @@ NAMES = {
     ".gif": "GIF",
     ".bmp": "BMP",
     ".webp": "WEBP",
+    ".nii": "NIFTI",
 }
 
 
 def format_of(data: bytes) -> str:
-    """The format of a file's bytes: DICOM, PNG, JPEG, TIFF, GIF, BMP or WEBP.
+    """The format of a file's bytes: DICOM, PNG, JPEG, TIFF, GIF, BMP, WEBP or NIFTI, compressed by gzip or not.
 
     DICOM is also known without its preamble (old ACR-NEMA files) by a plausible first element.
     Raises ItemError FILE_EMPTY, or NOT_AN_IMAGE, which names what the content is.
@@ -59,16 +64,31 @@ def format_of(data: bytes) -> str:
             return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
+    if is_nifti(data if data[:2] != GZIP else gzip_head(data, 352)):
+        return "NIFTI"
     for signature, name in OTHERS.items():
         if data.startswith(signature):
             raise ItemError("NOT_AN_IMAGE", f"the content is {name}.")
-    if data[344:347] in (b"n+1", b"ni1"):
-        raise ItemError("NOT_AN_IMAGE", "the content is a NIfTI volume.")
+    if data[344:348] == b"ni1\0":
+        raise ItemError("NOT_AN_IMAGE", "the content is the header of a NIfTI pair; the single file .nii is read.")
     if _starts_with_an_element(data):
         return "DICOM"
     head = data[:4096]
     text = not any(byte < 9 or 13 < byte < 32 for byte in head)
     raise ItemError("NOT_AN_IMAGE", f"the content is {'text' if text else 'of no known format'}.")
+
+
+def is_nifti(head: bytes) -> bool:
+    """Whether the first 352 bytes of a file are the header of a single-file NIfTI-1 or NIfTI-2."""
+    return head[344:348] == b"n+1\0" or head[4:8] == b"n+2\0"
+
+
+def gzip_head(data: bytes, length: int) -> bytes:
+    """The first `length` bytes of a gzip file, fewer where it is cut off, none where it is damaged."""
+    try:
+        return zlib.decompressobj(31).decompress(data[: 64 * length], length)
+    except zlib.error:
+        return b""
 
 
 def _starts_with_an_element(data: bytes) -> bool:

@@ -1,8 +1,10 @@
 """The guarded process that decodes: `python -m multimodal.imaging.worker`, started by `client`.
 
 It holds untrusted bytes, so its memory is limited, an orphan that hangs is ended by an alarm, and what decoders print
-goes nowhere. It imports no torch. One request: {"path", "size", "seconds"}; one answer: {"digest", "kind", "warnings"}
-with size * size bytes of pixels, or {"code", "message"}.
+goes nowhere. It imports no torch. One request: {"path", "preparation", "seconds"}; one answer: {"digest", "kind",
+"warnings", "facts"} with the bytes of the slices, size * size each, or {"code", "message"}. Before the answer a
+{"step": true} tells that files of a series or slices are done, for each of which the time limit holds: no oftener than
+every QUIET of that limit, since to tell it each time would cost more than to read a small file.
 """
 
 from __future__ import annotations
@@ -10,15 +12,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from multimodal.records import ItemError
 
-from .prepare import prepare
+from .prepare import Preparation, prepare_slices
 from .protocol import read_message, write_message
-from .read import read_with_digest
+from .read import volume_with_digest
 
 MEMORY = 2 * 2**30  # bytes above what the idle process holds
+QUIET = 0.05  # of the time limit
 
 
 def main() -> None:
@@ -30,25 +36,45 @@ def main() -> None:
     write_message(answers, {"ready": True, "limited": limited})
     while (message := read_message(sys.stdin.buffer)) is not None:
         request, _ = message
-        # Python's handlers cannot run inside a C decoder that hangs; the default action of this signal ends it.
-        if hasattr(signal, "alarm"):
-            signal.alarm(int(request["seconds"]) + 5)
-        header, body = answer(Path(request["path"]), request["size"])
-        if hasattr(signal, "alarm"):
-            signal.alarm(0)
+        step = steps(answers, request["seconds"])
+        header, body = answer(Path(request["path"]), Preparation(**request["preparation"]), step)
+        alarm(0)
         write_message(answers, header, body)
 
 
-def answer(path: Path, size: int) -> tuple[dict, bytes]:
-    """The answer for one file: its prepared pixels, or why there are none."""
+def steps(answers: BinaryIO, seconds: float) -> Callable[[], None]:
+    """What is to be called after each file and slice: it starts the time limit anew, here and at times there."""
+    told = time.monotonic()
+    alarm(int(seconds) + 5)
+
+    def step() -> None:
+        nonlocal told
+        alarm(int(seconds) + 5)
+        if time.monotonic() - told >= QUIET * seconds:
+            told = time.monotonic()
+            write_message(answers, {"step": True})
+
+    return step
+
+
+def alarm(seconds: int) -> None:
+    """Ends this process in so many seconds, 0: never. Python's handlers cannot run inside a C decoder that hangs; the
+    default action of this signal ends it."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds)
+
+
+def answer(path: Path, preparation: Preparation, step: Callable[[], None] = lambda: None) -> tuple[dict, bytes]:
+    """The answer for one file or series: its prepared slices, or why there are none."""
     try:
-        image, digest = read_with_digest(path)
-        pixels = prepare(image.grey, size)
+        volume, digest = volume_with_digest(path, preparation.slices, preparation.window, step)
+        pixels = prepare_slices(volume.grey, preparation, step)
     except ItemError as error:
         return {"code": error.problem.code, "message": error.problem.message}, b""
     except MemoryError:
         return {"code": "DECODE_MEMORY", "message": "decoding took more than 2 GiB of memory."}, b""
-    return {"digest": digest, "kind": image.kind, "warnings": image.warnings}, pixels.tobytes()
+    facts = {"digest": digest, "kind": volume.kind, "warnings": volume.warnings, "facts": volume.provenance}
+    return facts, pixels.tobytes()
 
 
 def limit_memory() -> bool:

@@ -31,6 +31,13 @@ def autocast(device: torch.device, precision: str):
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
+def machine(device: torch.device) -> dict[str, str | int]:
+    """What the digits of a training depend on here, beside its seed."""
+    processor = torch.backends.cpu.get_cpu_capability()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor
+    return {"device": device.type, "processor": name, "threads": torch.get_num_threads()}
+
+
 def training_precision(device: torch.device) -> str:
     """bf16 where it is fast, else fp32."""
     return "bf16" if has_fast_bf16(device) else "fp32"

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..sources import Cohort
 from .config import Config
 from .model_files import check_manifest, written_whole
 from .saved import read_model, write_model
-from .scoring import Scores, gather, read
+from .scoring import Scores, gather, provenance_of, read
 from .stack import decide
 from .training import hashed_patients, train
 
@@ -39,10 +40,15 @@ class ClinicalModel:
         *,
         progress: Callable[[str, float, float], None] = lambda what, done, total: None,
         report: Callable[[str], None] = lambda line: None,
+        kept_in: str | Path | None = None,
     ) -> ClinicalModel:
-        """Train on the labelled records of `cohort`. Raises CohortError if there is nothing to learn."""
+        """Train on the labelled records of `cohort`. Raises CohortError if there is nothing to learn.
+
+        kept_in: a folder that keeps what is finished, so that the same `fit` goes on from it after a stop, to the same
+        model_id; remove it once the model is saved. Raises UsageError if it is of another training.
+        """
         self.config_ = self.config or Config()
-        fitted = train(cohort, self.config_, progress, report)
+        fitted = train(cohort, self.config_, progress, report, kept_in and Path(kept_in))
         self.targets_: dict[str, Target] = dict(fitted.targets)
         self.encoders_ = fitted.encoders
         self.stack_ = fitted.stack
@@ -101,9 +107,6 @@ class ClinicalModel:
         probability = np.where(nothing[:, None], np.nan, self.probabilities(value))
         kept_back = np.array([reason is not None for reason in scores.abstained], dtype=bool)
         decision = np.where(kept_back[:, None], np.nan, self.decisions(probability))
-        problems: list[list[Problem]] = [[] for _ in range(len(batch))]
-        for row, problem in scores.problems:
-            problems[row].append(problem)
         return Predictions(
             model_id=self.model_id,
             record_ids=batch.record_ids,
@@ -115,8 +118,9 @@ class ClinicalModel:
             contribution=np.where(scores.present[:, :, None], shapley(scores.value), np.nan),
             baseline=self.stack_.base,
             present=scores.present,
-            problems=problems,
+            problems=by_record(scores.problems, len(batch)),
             abstained=scores.abstained,
+            provenance=by_record(scores.provenance, len(batch)),
         )
 
     def score(self, batch: Batch, *, precision: str = "fp32") -> Scores:
@@ -129,7 +133,13 @@ class ClinicalModel:
         read_problems = [problem for one in inputs.values() for problem in one.problems]
         abstained = np.where(present.any(axis=1), None, "NO_INPUT")
         return Scores(
-            present, self.stack_.value(z, present), [*batch.problems, *read_problems, *problems], abstained, z, inputs
+            present=present,
+            value=self.stack_.value(z, present),
+            problems=[*batch.problems, *read_problems, *problems],
+            abstained=abstained,
+            provenance=provenance_of(inputs),
+            z=z,
+            inputs=inputs,
         )
 
     def probabilities(self, value: np.ndarray) -> np.ndarray:
@@ -190,8 +200,9 @@ def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
         none = np.zeros(0, dtype=object)
         names = tuple(model.targets), model.modalities
         present = np.zeros((0, modalities), dtype=bool)
+        base = model.stack_.base
         return Predictions(
-            model.model_id, none, *names, empty, empty, model.thresholds, nothing, model.stack_.base, present, [], none
+            model.model_id, none, *names, empty, empty, model.thresholds, nothing, base, present, [], none, []
         )
     first = parts[0]
     return Predictions(
@@ -207,4 +218,13 @@ def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
         present=np.concatenate([part.present for part in parts]),
         problems=[problems for part in parts for problems in part.problems],
         abstained=np.concatenate([part.abstained for part in parts]),
+        provenance=[found for part in parts for found in part.provenance],
     )
+
+
+def by_record(found: Sequence[tuple[int, Any]], n: int) -> list[list[Any]]:
+    """(record index, item) -> one list of items a record, as found."""
+    lists: list[list[Any]] = [[] for _ in range(n)]
+    for row, item in found:
+        lists[row].append(item)
+    return lists

@@ -15,9 +15,9 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
-    model_validator,
 )
 
+from ..imaging.windows import WINDOW_NAMES
 from ..records import UsageError, did_you_mean
 from ..trust.thresholds import check_rule
 
@@ -28,37 +28,60 @@ One = BeforeValidator(lambda value: [value] if isinstance(value, str) else value
 """A single name stands for a list of one; an empty list switches a modality off."""
 
 
+def _known_window(name: str) -> str:
+    if name not in WINDOW_NAMES:
+        raise ValueError(f"a window is one of {', '.join(WINDOW_NAMES)}{did_you_mean(name, WINDOW_NAMES)}")
+    return name
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ImageOptions(Section):
+class NetworkOptions(Section):
+    """What the training of every network is governed by; see learning.loop.Schedule."""
+
+    epochs: Count
+    min_steps: Annotated[int, Field(ge=0)]
+    max_steps: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    dropout: Share = 0.2
+
+
+class ImageOptions(NetworkOptions):
     encoders: Annotated[tuple[Literal["cnn"], ...], One] = ("cnn",)
-    size: Annotated[int, Field(ge=32, le=1024)] = 128
+    size: Annotated[int, Field(ge=28, le=1024)] = 128
+    window: Annotated[str, AfterValidator(_known_window)] = "file"
+    denoise: Literal["none", "median", "nlm"] = "none"
+    enhance: Literal["none", "clahe"] = "none"
+    slices: Annotated[int, Field(ge=1, le=1024)] = 16
     backbone: Literal["compact", "resnet18", "resnet50", "densenet121", "efficientnet_b0"] = "compact"
     weights: str | None = None
+    frozen: Share = 0.2
+    stem_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     epochs: Count = 25
     min_steps: Annotated[int, Field(ge=0)] = 300
-    max_steps: Count = 1000
+    max_steps: Count = 5000
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: Positive = 3e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    dropout: Share = 0.2
+    balance: bool = False
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: Count = 5
     rotation: Annotated[float, Field(ge=0, le=180)] = 7.0
+    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
     shift: Share = 0.06
     scale: Share = 0.10
+    brightness: Share = 0.20
     contrast: Share = 0.20
     noise: Share = 0.03
+    erase: Share = 0.0
     flip: bool = False
 
-    @model_validator(mode="after")
-    def _weights_fit(self):
-        if self.weights is not None and self.backbone == "compact":
-            raise ValueError('weights are for a torchvision backbone: choose one, for example backbone = "resnet18"')
-        return self
 
-
-class NotesOptions(Section):
+class NotesOptions(NetworkOptions):
     encoders: Annotated[tuple[Literal["words", "bert"], ...], One] = ("words", "bert")
     checkpoint: str | None = None
     layers: Count = 2
@@ -68,10 +91,9 @@ class NotesOptions(Section):
     epochs: Count = 5
     min_steps: Annotated[int, Field(ge=0)] = 200
     max_steps: Count = 600
-    batch_size: Count = 16
+    batch_size: Annotated[int, Field(ge=2)] = 16
     learning_rate: Positive = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    dropout: Share = 0.2
 
 
 class VitalsOptions(Section):

@@ -17,21 +17,22 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 
 
-def refuse_existing_model(folder: Path, overwrite: bool) -> None:
-    """Raise UsageError if `folder` exists, unless it holds a model and `overwrite` is set."""
+def refuse_existing_model(folder: Path, overwrite: bool, *, mark: str = MANIFEST, what: str = "model") -> None:
+    """Raise UsageError if `folder` exists, unless it holds a model (`what`, known by its file `mark`) and `overwrite`
+    is set."""
     if os.path.lexists(folder) and not overwrite:
         raise UsageError(f"{folder} exists: choose another folder or give --overwrite")
-    if os.path.lexists(folder) and (folder.is_symlink() or not (folder / MANIFEST).is_file()):
-        raise UsageError(f"{folder} exists and is no model: it is not overwritten")
+    if os.path.lexists(folder) and (folder.is_symlink() or not (folder / mark).is_file()):
+        raise UsageError(f"{folder} exists and is no {what}: it is not overwritten")
 
 
 @contextmanager
-def written_whole(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+def written_whole(folder: Path, *, overwrite: bool, mark: str = MANIFEST, what: str = "model") -> Iterator[Path]:
     """A new folder to write into, which takes the place of `folder` at the end: whole or absent.
 
     Raises UsageError as `refuse_existing_model`.
     """
-    refuse_existing_model(folder, overwrite)
+    refuse_existing_model(folder, overwrite, mark=mark, what=what)
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     replaced = beside.with_name(f"{beside.name}.old")

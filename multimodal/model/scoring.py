@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..encoders.inputs import READERS
-from ..records import Batch, Problem
+from ..records import Batch, Problem, Provenance
 from .config import Config
 
 
@@ -21,6 +21,7 @@ class Scores:
     value      float (2 ** M, n, T): log-odds with only the modalities of a set shown; bit m is modality m, [0] the base
     problems   (record index, Problem), of the batch, the readers and the encoders
     abstained  object (n,): a reason code, or None
+    provenance (record index, Provenance), in the order of the modalities, of each as read
     z          float (n, M, T), calibrated log-odds minus the base; inputs: what the readers made of the batch
     """
 
@@ -28,6 +29,7 @@ class Scores:
     value: np.ndarray
     problems: Sequence[tuple[int, Problem]]
     abstained: np.ndarray
+    provenance: Sequence[tuple[int, Provenance]]
     z: np.ndarray
     inputs: Mapping[str, Any]
 
@@ -35,6 +37,16 @@ class Scores:
 def read(batch: Batch, modality: str, config: Config) -> Any:
     """The checked inputs of one modality."""
     return READERS[modality](batch, getattr(config, modality).model_dump(), workers=config.train.workers)
+
+
+def provenance_of(inputs: Mapping[str, Any]) -> list[tuple[int, Provenance]]:
+    """What the inputs of each modality say about themselves; facts without a text are left out."""
+    told = [
+        (row, where, {name: text for name, text in facts.items() if text})
+        for one in inputs.values()
+        for row, where, facts in one.provenance()
+    ]
+    return [(row, Provenance(where=where, facts=facts)) for row, where, facts in told if facts]
 
 
 def gather(

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import zip_longest
@@ -27,9 +26,7 @@ from ..records import Predictions, UsageError, did_you_mean, shown
 from ..records.formulas import neutralised
 from ..sources import Cohort
 from .clinical_model import ClinicalModel, joined
-
-RUN = "run.json"
-WRITING = ".writing"
+from .partial import WRITING, partial_of, put_in_place, start_run
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def score_to_file(
         "format": out.suffix.lower(),
         "version": version("multimodal-clinical"),
     }
-    _start(partial, run)
+    start_run(partial, run)
     shards = [partial / f"{i:05d}{run['format']}" for i in range(-(-len(cohort) // batch_size))]
     ready = next((i for i, shard in enumerate(shards) if not shard.exists()), len(shards))
     resumed = done = min(ready * batch_size, len(cohort))
@@ -99,11 +96,6 @@ def score_to_file(
         fmt.join(shards, writing, joined([], model))
     shutil.rmtree(partial)
     return ScoredFile(len(cohort), _unanswered(out), resumed)
-
-
-def partial_of(out: Path) -> Path:
-    """The folder of a run that is under way."""
-    return out.with_name(out.name + ".partial")
 
 
 def check_out(out: str | Path, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -130,25 +122,6 @@ def check_out(out: str | Path, *, resume: bool = False, overwrite: bool = False)
         raise UsageError(f"{partial} holds an unfinished run: --resume goes on with it, --overwrite starts afresh")
 
 
-def _start(partial: Path, run: dict) -> None:
-    """Open the folder of the run, or raise UsageError if the one that is there is another run."""
-    partial.mkdir(parents=True, exist_ok=True)
-    path = partial / RUN
-    if not path.exists():
-        with put_in_place(path) as writing:
-            writing.write_text(json.dumps(run, indent=1), encoding="utf-8")
-        return
-    try:
-        before = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
-        raise UsageError(f"{path} is damaged: --overwrite starts afresh") from None
-    differs = [
-        f"{key} was {shown(before.get(key))}, is {shown(run[key])}" for key in run if before.get(key) != run[key]
-    ]
-    if differs:
-        raise UsageError(f"{partial} is another run: {'; '.join(differs)}. --overwrite starts afresh")
-
-
 def _finished(model: ClinicalModel, cohort: Cohort, out: Path) -> ScoredFile:
     """What a finished run left, for a second `--resume`. Raises UsageError if it answers something else: another model,
     or other records than the cohort's, in its order."""
@@ -165,20 +138,6 @@ def _finished(model: ClinicalModel, cohort: Cohort, out: Path) -> ScoredFile:
 
 def _unanswered(out: Path) -> int:
     return sum(reason == "NO_INPUT" for _, _, reason in FORMATS[out.suffix.lower()].answers(out))
-
-
-@contextmanager
-def put_in_place(path: Path) -> Iterator[Path]:
-    """A name to write to, renamed to `path` once it is whole and on disk."""
-    writing = path.with_name(path.name + WRITING)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield writing
-        with writing.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(writing, path)
-    finally:
-        writing.unlink(missing_ok=True)
 
 
 def _write_jsonl(predictions: Predictions, path: Path) -> None:

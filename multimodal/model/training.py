@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,9 @@ from .config import Config
 from .cross_fitting import CrossFitted, cross_fit, new_encoder
 from .estimate import Progress, clock
 from .folds import join_groups, make_folds
+from .kept_work import KeptWork, digest, run_of
 from .out_of_fold import answer_out_of_fold, as_scored
+from .partial import check_run, start_run
 from .scoring import read
 from .stack import Stack, exclusive_units, fit_stack
 
@@ -45,13 +49,21 @@ class Trained:
     own_measurements: Mapping[str, MeasurementKind]
 
 
-def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str], None]) -> Trained:
+def train(
+    cohort: Any, config: Config, progress: Progress, report: Callable[[str], None], kept_in: Path | None = None
+) -> Trained:
     """cohort: sources.Cohort with labels. report(line): what the user should know, as it becomes known.
+    kept_in: a folder for what is finished (see kept_work.py), from which the same training goes on; the caller removes
+    it in the end.
 
     Raises CohortError COHORT_FORM if no target has enough known labels, or no modality enough records; UsageError if
-    the options name a device, weights or a checkpoint that is not there, or let the training diverge.
+    the options name a device, weights or a checkpoint that is not there, or let the training diverge, or if
+    `kept_in` is of another training.
     """
     check_options(config)
+    run = run_of(cohort, config, pick_device(config.train.device)) if kept_in else {}
+    if kept_in:
+        check_run(kept_in, run)
     if config.train.holdout:
         cohort, _ = cohort.split(config.train.holdout, config.train.seed)
     problems: list[Problem] = []
@@ -76,10 +88,19 @@ def train(cohort: Any, config: Config, progress: Progress, report: Callable[[str
         report(str(problem))
     groups = join_groups(batch.patient_ids, [one.fingerprints() for one in inputs.values()])
     folds = make_folds(labels, groups, config.fusion.folds, random_state=config.train.seed)
+    kept = KeptWork(kept_in)
+    if kept_in:
+        # What was read, too: an image that one run could decode and the other could not is another training.
+        read_in = digest(folds, groups, labels, *(one.present for one in inputs.values()))
+        start_run(kept_in, run | {"what was read": read_in})
+        if kept.finished:
+            report(f"going on from an earlier run, which finished {kept.finished} trainings")
     advance = clock(inputs, targets, labels, groups, config, progress, report)
     try:
-        fitted = cross_fit(inputs, list(targets), labels, groups, folds, config, advance)
+        fitted = cross_fit(inputs, list(targets), labels, groups, folds, config, advance, kept)
     except FloatingPointError as error:
+        if kept_in:
+            shutil.rmtree(kept_in)  # it would diverge again
         raise UsageError(f"the training diverged: {error}") from error
     units = exclusive_units(targets)
     options = {"random_state": config.train.seed, "device": config.train.device}

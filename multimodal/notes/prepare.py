@@ -66,6 +66,10 @@ class Notes:
             n=len(rows),
         )
 
+    def provenance(self) -> list[tuple[int, str, dict[str, str]]]:
+        """A note says nothing about itself."""
+        return []
+
     def fingerprints(self) -> list[tuple[int, str]]:
         """(record, digest of the normalised text): two records with the same one hold the same note."""
         return [

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,7 @@ from PIL import Image
 from ..model import ClinicalModel
 from ..records import REASONS, Prediction, Problem, Target, TargetPrediction, measurement_table
 from .answering import placed
+from .image_words import image_words
 from .waterfall import waterfall
 
 NOTICE = "Research use. Not a medical device."
@@ -27,7 +29,7 @@ START = """<div class="mm-start"><h3>What to do</h3>
 def answer_html(model: ClinicalModel, prediction: Prediction, places: Sequence[str], deleted: bool) -> str:
     """The whole answer. deleted: an upload was removed after it."""
     plain, groups = _by_group(model.targets)
-    parts = [_inputs(prediction)]
+    parts = [_inputs(prediction), *(_read(found.facts) for found in prediction.provenance)]
     if not prediction.used:
         parts.append('<p class="mm-none"><b>No answer.</b> There is nothing usable to answer from.</p>')
     else:
@@ -54,8 +56,13 @@ def mistakes_html(problems: Sequence[Problem], places: Sequence[str]) -> str:
     return f'<div class="mm-answer">{_problems("Please correct", problems, places)}</div>'
 
 
-def preview_html(pixels: np.ndarray | None, problems: Sequence[Problem]) -> str:
-    """The picture as it is read, with a sentence for each problem. pixels: uint8 (side, side), or None."""
+def preview_html(
+    pixels: np.ndarray | None, problems: Sequence[Problem], facts: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The picture as it is read, what was read of it, and a sentence for each problem.
+
+    pixels  uint8 (side, side), or None
+    """
     said = "".join(f"<p class='mm-{p.severity}'>{_sentence(p, 'The image')}</p>" for p in problems)
     if pixels is None:
         return f'<div class="mm-preview">{said}</div>'
@@ -63,7 +70,7 @@ def preview_html(pixels: np.ndarray | None, problems: Sequence[Problem]) -> str:
     Image.fromarray(pixels).save(png, format="PNG")
     source = base64.b64encode(png.getvalue()).decode("ascii")
     shown = f'<img alt="The image as it is read" src="data:image/png;base64,{source}">'
-    return f'<div class="mm-preview">{shown}{said}</div>'
+    return f'<div class="mm-preview">{shown}{_read(facts)}{said}</div>'
 
 
 def about_html(model: ClinicalModel) -> str:
@@ -113,6 +120,11 @@ def _inputs(prediction: Prediction) -> str:
     used = "".join(f"<span class='mm-chip mm-used'>{escape(name)} used</span>" for name in prediction.used)
     missing = "".join(f"<span class='mm-chip'>{escape(name)} missing</span>" for name in prediction.missing)
     return f"<p class='mm-chips'>{used}{missing}</p>"
+
+
+def _read(facts: Mapping[str, str]) -> str:
+    words = image_words(facts)
+    return f"<div class='mm-quiet mm-read'>Read: {escape(words)}</div>" if words else ""
 
 
 def _table(model: ClinicalModel, prediction: Prediction, names: Sequence[str], heading: str) -> str:

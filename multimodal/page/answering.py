@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..encoders.inputs import preparation_of
 from ..imaging import load
 from ..model import ClinicalModel
 from ..records import PatientRecord, Prediction, Problem, measurement_table
@@ -70,12 +71,15 @@ def answer(model: ClinicalModel, filled: Filled) -> tuple[Prediction, list[str]]
     return prediction, [place for place, _ in typed]
 
 
-def look_at(picture: Picture) -> tuple[np.ndarray | None, list[Problem]]:
-    """The picture as it is read, uint8 (PREVIEW_SIZE, PREVIEW_SIZE), or None where it is refused; and its problems."""
+def look_at(model: ClinicalModel, picture: Picture) -> tuple[np.ndarray | None, list[Problem], dict[str, str]]:
+    """The picture as `model` reads it, uint8 (PREVIEW_SIZE, PREVIEW_SIZE), or None where it is refused; its problems;
+    and what was read of it. Of a volume the middle one of the slices that are read."""
+    preparation = replace(preparation_of(model.config_.image.model_dump()), size=PREVIEW_SIZE)
     with on_disk(picture) as (root, name):
         record = PatientRecord(record_id=RECORD_ID, patient_id=RECORD_ID, images=[{"path": name}])
-        images = load(Cohort.from_records([record], root=root, targets={}).batch(), size=PREVIEW_SIZE)
-    return (images.pixels[0] if len(images) else None), [problem for _, problem in images.problems]
+        images = load(Cohort.from_records([record], root=root, targets={}).batch(), preparation)
+    problems = [problem for _, problem in images.problems]
+    return (images.slices[len(images.slices) // 2], problems, images.facts[0]) if images else (None, problems, {})
 
 
 def placed(where: str, places: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ class Form:
             picture = take_upload(upload)
         except ItemError as error:
             return None, preview_html(None, [error.at("images[0]")])
-        return picture, preview_html(*look_at(picture))
+        return picture, preview_html(*look_at(self.model, picture))
 
     def score(self, filled: Filled) -> tuple[str, Picture | None]:
         """The answer's HTML, and what stays of the picture: nothing of an upload."""
@@ -130,7 +130,7 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
         def fill(example: Example):
             filled = example.filled
             cells = [list(row) for row in filled.rows] or [[""] * len(COLUMNS)] * EMPTY_ROWS
-            seen = preview_html(*look_at(filled.picture)) if filled.picture is not None else ""
+            seen = preview_html(*look_at(model, filled.picture)) if filled.picture is not None else ""
             return filled.picture, seen, filled.note, filled.age_years, filled.sex or "", cells, *[""] * len(fields)
 
         upload.upload(form.choose, upload, [picture, preview], preprocess=False, **PRIVATE).then(

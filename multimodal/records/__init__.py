@@ -3,7 +3,7 @@
 from .batch import MODALITIES, Batch, ImageItem, NoteItem, empty_measurements
 from .errors import CohortError, InputError, ItemError, ModelError, RecordError, UsageError
 from .evidence import Evidence
-from .forms import ImageRef, Measurement, Note, PatientRecord, Prediction, Target, TargetPrediction
+from .forms import ImageRef, Measurement, Note, PatientRecord, Prediction, Provenance, Target, TargetPrediction
 from .measurements import MeasurementKind, MeasurementTable, measurement_table
 from .nearest import did_you_mean, shown
 from .predictions import Predictions
@@ -29,6 +29,7 @@ __all__ = [
     "Prediction",
     "Predictions",
     "Problem",
+    "Provenance",
     "Reason",
     "RecordError",
     "Target",

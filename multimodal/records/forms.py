@@ -165,6 +165,18 @@ class RefusedItem(Form):
     message: str = Field(description="what was found; never note text")
 
 
+class Provenance(Form):
+    """What was read of one input: of an image, what its file says about it."""
+
+    where: str = Field(description="the item: a field, or a file and its row")
+    facts: dict[str, str] = Field(
+        {},
+        description="by name, what is known of: format, transfer_syntax, mode (of a picture file's pixels), modality, "
+        "view, laterality, body_part (DICOM code strings); lossy, burned_in, derived (yes); of a volume slices "
+        "(16 of 132), spacing_mm (between slices x rows x columns), orientation, gantry_tilt_deg",
+    )
+
+
 class Prediction(Form):
     """The one answer to one record."""
 
@@ -180,3 +192,4 @@ class Prediction(Form):
         (), description="items that were used all the same, and what is odd about them"
     )
     abstained: str | None = Field(None, description="the reason code where the model does not decide")
+    provenance: tuple[Provenance, ...] = Field((), description="what was read of the inputs that were used")

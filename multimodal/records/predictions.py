@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from .forms import Prediction, RefusedItem, TargetPrediction
+from .forms import Prediction, Provenance, RefusedItem, TargetPrediction
 from .reasons import Problem
 
 
@@ -24,6 +25,7 @@ class Predictions:
     present       bool (n, M)
     problems      one list of Problem a record
     abstained     object (n,), a reason code or None
+    provenance    one list of Provenance a record, as read
     """
 
     model_id: str
@@ -38,6 +40,7 @@ class Predictions:
     present: np.ndarray
     problems: Sequence[Sequence[Problem]]
     abstained: np.ndarray
+    provenance: Sequence[Sequence[Provenance]]
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -66,11 +69,12 @@ class Predictions:
             refused=tuple(RefusedItem(**p._asdict()) for p in self.problems[i] if p.severity == "refuse"),
             warnings=tuple(RefusedItem(**p._asdict()) for p in self.problems[i] if p.severity == "warn"),
             abstained=self.abstained[i],
+            provenance=tuple(self.provenance[i]),
         )
 
     def to_frame(self) -> pd.DataFrame:
         """One row a record: record_id, model_id, `TARGET.probability`, `.decision`, `.threshold`, `.baseline`,
-        `.contribution.MODALITY`, then used, missing, refused, warnings, abstained."""
+        `.contribution.MODALITY`, then used, missing, refused, warnings, abstained, provenance (JSON, "" for none)."""
         columns: dict[str, object] = {"record_id": self.record_ids.astype(str), "model_id": self.model_id}
         for t, name in enumerate(self.targets):
             columns[f"{name}.probability"] = self.probability[:, t]
@@ -85,7 +89,14 @@ class Predictions:
         for severity, column in (("refuse", "refused"), ("warn", "warnings")):
             columns[column] = ["; ".join(str(p) for p in row if p.severity == severity) for row in self.problems]
         columns["abstained"] = pd.array([reason or None for reason in self.abstained], dtype="string")
+        columns["provenance"] = [_json(found) for found in self.provenance]
         return pd.DataFrame(columns, index=range(len(self)))
+
+
+def _json(found: Sequence[Provenance]) -> str:
+    """The forms as one compact JSON list, "" where there are none."""
+    dumped = [one.model_dump() for one in found]
+    return json.dumps(dumped, ensure_ascii=False, separators=(",", ":")) if dumped else ""
 
 
 def _known(value: float, kind: type = float):

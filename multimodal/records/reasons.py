@@ -28,6 +28,10 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
             "the cohort as a whole cannot be read",
             "`multimodal new DIR` writes an empty cohort that shows the form.",
         ),
+        "LAYOUT_UNCLEAR": (
+            "a folder of pictures, or its table, that can be read in no way or in several",
+            "`multimodal import --help` lists the options that say what is meant.",
+        ),
         "TRAINING_PATIENTS": (
             "a figure on patients that the model trained on",
             "Evaluate on other patients, or give --all-patients, which marks every figure.",
@@ -62,7 +66,7 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
         "FILE_MISSING": ("no such file", "Check the path."),
         "FILE_EMPTY": ("a file of 0 bytes", "Export the file again."),
         "FILE_UNREADABLE": ("a file that the system does not let us read", "Check its permissions."),
-        "NOT_AN_IMAGE": ("the content is no supported image", "Give DICOM, PNG, JPEG, TIFF, GIF, BMP or WebP."),
+        "NOT_AN_IMAGE": ("the content is no supported image", "Give DICOM, PNG, JPEG, TIFF, GIF, BMP, WebP or NIfTI."),
         "NO_PIXELS": ("a DICOM file without pixel data", "Give the image, not its report or plan."),
         "IMAGE_TOO_LARGE": ("an image above the size limits", "Reduce it to at most 64 megapixels a frame."),
         "HEADER_MISMATCH": ("the header and the pixel data disagree", "Export the file again."),
@@ -93,7 +97,12 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
         "MOJIBAKE": ("doubly encoded text, repaired", "Save the file as UTF-8 once."),
         "MOSTLY_UNKNOWN": ("over half of the words are unknown to the model", "Check language and encoding."),
         "WINDOW_INVALID": ("an unusable window: the data range is used", "Nothing: check the picture."),
+        "WINDOW_NOT_USED": ("a named window for values that are not in Hounsfield units", "Nothing: its own is used."),
         "SERIES_INCOMPLETE": ("missing or uneven slices", "Export the series again."),
+        "SLICES_CHOSEN": (
+            "some slices of a volume are read, evenly spaced",
+            "Nothing: `image.slices` says how many are read at most.",
+        ),
         "LOSSY": ("a lossy compressed image", "Nothing: it is on record."),
         "BURNED_IN": ("annotation burned into the image", "Check it for identifiers."),
         "DERIVED": ("a derived image", "Prefer the original."),

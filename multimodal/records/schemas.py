@@ -35,6 +35,7 @@ _WHERE = {
     "Prediction": "A line of `predict --out FILE.jsonl`.",
     "TargetPrediction": "Of a prediction's `targets`.",
     "RefusedItem": "Of a prediction's `refused` and `warnings`.",
+    "Provenance": "Of a prediction's `provenance`.",
     "CohortDescription": "The file cohort.toml of a cohort folder.",
     "TargetEntry": "cohort.toml, [targets.NAME]; its labels: the column NAME of labels.csv (1, 0, empty for unknown).",
     "MeasurementEntry": "cohort.toml, [measurements.NAME].",
@@ -62,6 +63,7 @@ _COLUMNS = (
     ("used, missing", "text", "modalities, joined by `+`"),
     ("refused, warnings", "text", "`CODE: where: message`, joined by `; `"),
     ("abstained", "text", "the reason code where the model does not decide"),
+    ("provenance", "text", "what was read: JSON, a list of Provenance; empty: nothing is known"),
 )
 
 

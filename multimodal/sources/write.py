@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,8 +16,10 @@ from .description import SCHEMA
 from .tables import COLUMNS, KEYS, CohortTables
 
 
-def write_cohort(folder: str | Path, tables: CohortTables, *, overwrite: bool = False) -> None:
+def write_cohort(folder: str | Path, tables: CohortTables, *, overwrite: bool = False, link: bool = False) -> None:
     """Write `tables` as a cohort folder: cohort.toml, CSV tables, files.
+
+    link  files become hard links to their sources, not copies; the sources must lie on the same disk
 
     All is written into a folder beside it, which is then renamed. The cells are written exactly as they are: a cohort
     is data for a program, and a note that begins with "-" must come back as it was.
@@ -31,12 +33,13 @@ def write_cohort(folder: str | Path, tables: CohortTables, *, overwrite: bool = 
     try:
         partial.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
-        _write(partial, tables)
+        _write(partial, tables, os.link if link else shutil.copyfile)
         if folder.exists():
             folder.rename(replaced)
         partial.rename(folder)
     except OSError as error:
-        raise InputError(f"{shown(folder.name)} cannot be written ({error.strerror}): nothing was.") from error
+        hint = " Without --link the files are copied." if link else ""
+        raise InputError(f"{shown(folder.name)} cannot be written ({error.strerror}): nothing was.{hint}") from error
     finally:
         if replaced.exists() and not folder.exists():
             replaced.rename(folder)
@@ -76,7 +79,7 @@ def refuse_existing(folder: str | Path, overwrite: bool) -> None:
         raise UsageError(f"{shown(folder.name)} is no cohort folder: it is not overwritten.")
 
 
-def _write(folder: Path, tables: CohortTables) -> None:
+def _write(folder: Path, tables: CohortTables, transfer: Callable[[Path, Path], object]) -> None:
     (folder / "cohort.toml").write_text(_toml(tables), encoding="utf-8")
     for name, frame in tables.tables.items():
         allowed = {
@@ -98,7 +101,7 @@ def _write(folder: Path, tables: CohortTables) -> None:
         if isinstance(source, bytes):
             file.write_bytes(source)
         else:
-            shutil.copyfile(source, file)
+            transfer(source.resolve(), file)  # not the link itself, where the source is one
 
 
 def _label_cells(cells: pd.Series) -> pd.Series:

@@ -20,10 +20,12 @@ def quantity(kind: MeasurementKind, unit: str, rows: Rows, mine: np.ndarray, con
     assert scale is not None, unit
     factor, offset = scale
     given = rows.numbers.value[mine]
-    value = given * factor + offset
+    with np.errstate(over="ignore"):  # 1e306 is a number, and becomes an infinite one, which is not plausible
+        value = given * factor + offset
+        thousandfold = given * 1000 * factor + offset
     limit = rows.numbers.limit[mine]
 
-    either_way = plausible(kind, value) & plausible(kind, given * 1000 * factor + offset)
+    either_way = plausible(kind, value) & plausible(kind, thousandfold)
     unread = np.isnan(given) | (limit & (not kind.censored)) | (rows.numbers.thousands[mine] & either_way)
     rows.account.add("NOT_A_NUMBER", mine[unread], lambda row, more: _not_a_number(kind, rows, row) + more)
     value[unread] = np.nan

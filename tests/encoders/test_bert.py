@@ -7,10 +7,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 from multimodal.encoders.bert import BERT, pooled
+from multimodal.learning.loop import Schedule
 from multimodal.notes import Notes
 from multimodal.records import UsageError
 
-QUICK = {"layers": 1, "width": 64, "epochs": 1, "min_steps": 120, "max_steps": 120, "learning_rate": 2e-3}
+QUICK = {"layers": 1, "width": 64, "schedule": Schedule(epochs=1, min_steps=120, max_steps=120, learning_rate=2e-3)}
 FILLER = ["The lungs are clear.", "Heart size is normal.", "No pneumothorax.", "Bony structures are intact."]
 
 
@@ -88,7 +89,8 @@ def test_any_bert_family_folder_is_fine_tuned_saved_and_loaded(family, fitted, r
     getattr(transformers, f"{family}Model")(config).save_pretrained(tmp_path / "checkpoint")
     fitted.tokenizer_.save_pretrained(tmp_path / "checkpoint")
     inputs, y = reports
-    options = {"checkpoint": str(tmp_path / "checkpoint"), "epochs": 1, "max_steps": 3, "device": "cpu"}
+    schedule = Schedule(epochs=1, max_steps=3, learning_rate=5e-4, batch_size=16)
+    options = {"checkpoint": str(tmp_path / "checkpoint"), "schedule": schedule, "device": "cpu"}
     model = BERT(**options).fit(inputs, ["effusion"], y, np.arange(160), random_state=0)
     (tmp_path / "saved").mkdir()
     model.save(tmp_path / "saved")

@@ -1,5 +1,7 @@
 """The CNN and its augmentation."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,41 @@ from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 
-from multimodal.encoders.augment import Augmentation, augment
-from multimodal.encoders.backbones import BACKBONES
-from multimodal.encoders.cnn import CNN, mean_by_record, standardised
+from multimodal.encoders.backbones import BACKBONES, XRAYVISION_DEVIATION, pretrained
+from multimodal.encoders.cnn import CNN
 from multimodal.encoders.inputs import ImageInputs
+from multimodal.encoders.pretrained import write_facts
+from multimodal.encoders.slices import standardised
+from multimodal.imaging import Preparation
+from multimodal.learning import checkpoint
+from multimodal.learning.loop import Schedule
 from multimodal.learning.torchvision_shim import torchvision
+from multimodal.learning.weights import save_weights
+from multimodal.records import UsageError
 
-QUICK = {"epochs": 1, "min_steps": 60, "max_steps": 60, "device": "cpu"}
+
+def steps(n):
+    return Schedule(epochs=1, min_steps=n, max_steps=n, learning_rate=3e-3, weight_decay=0.05)
+
+
+QUICK = {"schedule": steps(60), "device": "cpu"}
+
+
+def pictures(record, pixels, n, kinds=None, picture=None):
+    """Inputs of n records: one slice a picture, unless `picture` says which each slice belongs to."""
+    record = np.asarray(record)
+    k = len(record)
+    return ImageInputs(
+        record=record,
+        pixels=pixels,
+        picture=np.arange(k) if picture is None else np.asarray(picture),
+        kind=kinds or [""] * k,
+        digest=[str(i) for i in range(k)],
+        where=[f"images[{i}]" for i in range(k)],
+        facts=[{}] * k,
+        problems=[],
+        n=n,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +54,14 @@ def spots():
     y = (np.arange(100) % 2).astype(float)
     pixels = rng.integers(60, 120, (120, 48, 48)).astype(np.uint8)
     pixels[y[record] == 1, 16:24, 20:28] += 100
-    kinds, digests = ["radiograph"] * 120, [str(i) for i in range(120)]
-    return ImageInputs(record, pixels, kinds, digests, [], 100), y[:, None]
+    return radiographs(record, pixels, ["radiograph"] * 120, 100), y[:, None]
+
+
+def radiographs(record, pixels, kinds, n) -> ImageInputs:
+    """Inputs of pictures that have one slice each."""
+    pictures = range(len(pixels))
+    names = [str(i) for i in pictures]
+    return ImageInputs(record, pixels, np.array(pictures), kinds, names, names, [{} for _ in pictures], [], n)
 
 
 @pytest.fixture(scope="module")
@@ -63,26 +99,93 @@ def test_a_records_log_odds_do_not_depend_on_its_neighbours(fitted, spots):
     assert_allclose(alone, fitted.encode(inputs).log_odds[[0, 31, 99]], atol=1e-5)
 
 
-def test_several_pictures_are_averaged_and_none_is_absent(fitted, spots):
+def test_with_equal_attention_several_pictures_are_averaged_and_none_is_absent(fitted, spots):
     inputs, _ = spots
-    two = ImageInputs(np.array([0, 0]), inputs.pixels[[0, 2]], ["", ""], ["a", "b"], [], 2)
-    one_each = ImageInputs(np.array([0, 1]), inputs.pixels[[0, 2]], ["", ""], ["a", "b"], [], 2)
-    found = fitted.encode(two)
+    model = CNN.__new__(CNN)
+    model.__dict__ = {**fitted.__dict__, "network_": copy.deepcopy(fitted.network_)}
+    torch.nn.init.zeros_(model.network_.attention.weight)
+    two = pictures([0, 0], inputs.pixels[[0, 2]], 2)
+    one_each = pictures([0, 1], inputs.pixels[[0, 2]], 2)
+    found = model.encode(two)
 
     assert found.present.tolist() == [True, False]
-    assert_allclose(found.log_odds[0], fitted.encode(one_each).log_odds.mean(axis=0), atol=1e-6)
+    assert_allclose(found.log_odds[0], model.encode(one_each).log_odds.mean(axis=0), atol=1e-6)
     assert np.isnan(found.log_odds[1]).all()
+
+
+def test_it_finds_the_one_slice_of_a_volume_that_shows_the_spot():
+    """60 volumes of 8 slices; in half of them one slice, anywhere, has the spot. Attention turns to it."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    pixels = rng.integers(60, 120, (60, 8, 48, 48)).astype(np.uint8)
+    spotted = rng.integers(0, 8, 60)
+    for row in np.flatnonzero(y):
+        pixels[row, spotted[row], 16:24, 20:28] += 100
+    inputs = pictures(np.arange(60), pixels.reshape(-1, 48, 48), 60, picture=np.repeat(np.arange(60), 8))
+    model = CNN(schedule=steps(150), device="cpu").fit(
+        inputs, ["spot"], y[:, None].astype(float), np.arange(60), random_state=0
+    )
+
+    assert roc_auc_score(y, model.encode(inputs).log_odds[:, 0]) > 0.95
+
+
+def test_the_order_of_a_records_slices_is_irrelevant(fitted, spots):
+    inputs, _ = spots
+    there = pictures([0], inputs.pixels[:5], 1, picture=[0] * 5)
+    back = pictures([0], inputs.pixels[:5][::-1].copy(), 1, picture=[0] * 5)
+
+    assert_allclose(fitted.encode(there).log_odds, fitted.encode(back).log_odds, atol=1e-5)
 
 
 def test_a_picture_of_a_kind_it_never_saw_is_refused_by_name(fitted, spots):
     inputs, _ = spots
-    ct = ImageInputs(np.array([0, 1]), inputs.pixels[:2], ["ct", "radiograph"], ["a", "b"], [], 2)
-    found = fitted.encode(ct)
+    found = fitted.encode(pictures([0, 1], inputs.pixels[:2], 2, ["ct", "radiograph"]))
 
     assert found.present.tolist() == [False, True]
     assert [(row, str(problem)) for row, problem in found.problems] == [
         (0, "WRONG_KIND: image: the picture is a ct; the model was trained on radiograph")
     ]
+
+
+def test_balanced_it_keeps_the_base_rate_where_the_pictures_tell_nothing():
+    """Noise alone, one of ten positive: the mean log-odds are those of the base rate, not of one half."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(100) % 10 == 0).astype(float)[:, None]
+    noise = pictures(np.arange(100), rng.integers(0, 255, (100, 32, 32)).astype(np.uint8), 100)
+    model = CNN(schedule=steps(10), device="cpu", balance=True).fit(noise, ["rare"], y, np.arange(100), random_state=0)
+
+    assert_allclose(model.encode(noise).log_odds.mean(), np.log(11 / 91), atol=0.5)
+
+
+def test_early_stopping_takes_no_more_steps_than_it_needs_and_says_how_many(spots):
+    """Labels at random: nothing can be learnt, so the validation loss soon rises."""
+    inputs, _ = spots
+    y = np.random.default_rng(0).integers(0, 2, (100, 1)).astype(float)
+    options = {"validation": 0.3, "patience": 2, "device": "cpu"}
+    model = CNN(schedule=steps(400), **options).fit(inputs, ["coin"], y, np.arange(100), random_state=0)
+    told = CNN(schedule=steps(400), **options).fit(inputs, ["coin"], y, np.arange(100), random_state=0, steps=5)
+
+    assert 0 < model.steps_ < 400
+    assert told.steps_ == 5
+
+
+def test_an_interrupted_training_goes_on_to_the_same_network(spots, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    inputs, y = spots
+    calls = 0
+
+    def stop():
+        nonlocal calls
+        calls += 1
+        if calls == 30:
+            raise KeyboardInterrupt
+
+    whole = CNN(**QUICK).fit(inputs, ["spot"], y, np.arange(100), random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        CNN(**QUICK, on_step=stop, kept_in=tmp_path).fit(inputs, ["spot"], y, np.arange(100), random_state=0)
+    resumed = CNN(**QUICK, kept_in=tmp_path).fit(inputs, ["spot"], y, np.arange(100), random_state=0)
+
+    assert_array_equal(resumed.encode(inputs).log_odds, whole.encode(inputs).log_odds)
 
 
 def test_unknown_labels_teach_nothing(spots):
@@ -95,38 +198,81 @@ def test_unknown_labels_teach_nothing(spots):
 
 @pytest.mark.parametrize("name", sorted(BACKBONES))
 def test_every_backbone_maps_a_grey_picture_to_its_features(name):
-    network = BACKBONES[name](None).eval()
+    network = BACKBONES[name]().eval()
 
     with torch.inference_mode():
         assert network(torch.zeros(2, 1, 64, 64)).shape == (2, network.features)
 
 
-def test_local_weights_are_taken_over(tmp_path):
-    source = torchvision.models.resnet18(weights=None)
-    save_file({name: tensor.contiguous() for name, tensor in source.state_dict().items()}, tmp_path / "w.safetensors")
-    network = BACKBONES["resnet18"](tmp_path / "w.safetensors")
-
-    assert torch.equal(network.network.layer4[1].conv2.weight, source.layer4[1].conv2.weight)
+def saved(network, path, **more):
+    save_file({name: tensor.contiguous() for name, tensor in (network.state_dict() | more).items()}, path)
+    return path
 
 
-def test_augmentation_of_no_strength_changes_nothing():
-    pictures = torch.rand(3, 1, 32, 32)
-    still = Augmentation(rotation=0, shift=0, scale=0, contrast=0, noise=0)
+@pytest.mark.parametrize(("name", "last"), [("resnet18", "fc"), ("densenet121", "classifier")])
+def test_torchvisions_weights_answer_as_torchvisions_network_to_three_equal_channels(name, last, tmp_path):
+    source = getattr(torchvision.models, name)(weights=None).eval()
+    network = pretrained(name, saved(source, tmp_path / "w.safetensors")).eval()
+    setattr(source, last, torch.nn.Identity())
+    grey = torch.randn(2, 1, 64, 64)
 
-    assert_allclose(augment(pictures, still, torch.Generator().manual_seed(0)), pictures, atol=1e-5)
+    with torch.inference_mode():
+        assert_allclose(network(grey), source(grey.expand(-1, 3, -1, -1)), rtol=1e-3, atol=1e-4)
 
 
-def test_augmentation_does_not_flip_unless_told():
-    """A bright left edge stays left under every small move; with flips about half of them go right."""
-    pictures = torch.zeros(200, 1, 32, 32)
-    pictures[:, :, :, :10] = 1
+def test_torchxrayvisions_weights_answer_to_pictures_of_its_scale(tmp_path):
+    """Its DenseNet has torchvision's names, one grey channel, 18 classes and their thresholds."""
+    source = torchvision.models.densenet121(weights=None).eval()
+    source.features.conv0 = torch.nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+    source.classifier = torch.nn.Linear(1024, 18)
+    path = saved(source, tmp_path / "w.safetensors", op_threshs=torch.zeros(18))  # as newer versions keep them
+    network = pretrained("densenet121", path).eval()
+    source.classifier = torch.nn.Identity()
+    grey = torch.randn(2, 1, 64, 64)
 
-    def on_the_left(flip):
-        moved = augment(pictures, Augmentation(noise=0, flip=flip), torch.Generator().manual_seed(0))
-        return (moved[..., :16].sum((1, 2, 3)) > moved[..., 16:].sum((1, 2, 3))).sum().item()
+    with torch.inference_mode():
+        assert_allclose(network(grey), source(grey * XRAYVISION_DEVIATION), rtol=1e-3, atol=1e-3)
 
-    assert on_the_left(False) == 200
-    assert 60 <= on_the_left(True) <= 140  # outside by luck: under 1e-8
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = saved(torchvision.models.resnet34(weights=None), tmp_path / "w.safetensors")
+
+    with pytest.raises(UsageError, match=r"image.weights: .* is no file of resnet18: Error"):
+        CNN(backbone="resnet18", weights=str(path)).check()
+
+
+def test_a_pretrained_folder_is_of_one_backbone_and_one_preparation(tmp_path):
+    save_weights(BACKBONES["compact"](), tmp_path / "backbone.safetensors")
+    write_facts(tmp_path, backbone="compact", preparation=Preparation(enhance="clahe"), facts={})
+    options = {"weights": str(tmp_path), "device": "cpu"}
+    CNN(**options, preparation=Preparation(size=64, enhance="clahe")).check()
+
+    with pytest.raises(UsageError) as other_backbone:
+        CNN(**options, backbone="resnet18").check()
+    assert str(other_backbone.value) == f"image.weights: {tmp_path} holds a compact; image.backbone is resnet18"
+    with pytest.raises(UsageError) as other_preparation:
+        CNN(**options, preparation=Preparation()).check()
+    assert str(other_preparation.value) == (
+        f"image.weights: {tmp_path} was trained with enhance = clahe: set image.enhance"
+    )
+
+
+def test_with_weights_the_first_steps_leave_the_backbone_alone_and_the_last_layers_learn_fastest(spots, tmp_path):
+    inputs, y = spots
+    source = BACKBONES["compact"]()
+    save_weights(source, tmp_path / "w.safetensors")
+    options = {"weights": str(tmp_path / "w.safetensors"), "device": "cpu"}
+
+    def moved(**more):
+        """How far the first and the last kernel of the backbone went, relative to where they were."""
+        model = CNN(**options, **more).fit(inputs, ["spot"], y, np.arange(100), random_state=0)
+        before, after = source.state_dict(), model.network_.backbone.state_dict()
+        names = ("stem.0.weight", "stages.3.main.3.weight")
+        return [((after[name] - before[name]).norm() / before[name].norm()).item() for name in names]
+
+    assert moved(schedule=steps(6), frozen=1.0) == [0.0, 0.0]
+    first, last = moved(schedule=steps(20), frozen=0.5, stem_rate=0.01)
+    assert 0 < first < last / 4
 
 
 def test_standardised_pictures_have_mean_0_and_deviation_1():
@@ -135,9 +281,3 @@ def test_standardised_pictures_have_mean_0_and_deviation_1():
 
     assert_allclose(pictures.mean((1, 2, 3)), 0, atol=1e-5)
     assert_allclose(pictures.std((1, 2, 3)), 1, atol=1e-5)
-
-
-def test_mean_by_record_by_hand():
-    found = mean_by_record(np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 2]), 3)
-
-    assert_array_equal(found, [[2.0], [np.nan], [5.0]])

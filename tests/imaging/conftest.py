@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from multimodal.imaging import load
+from multimodal.imaging import Preparation, load
 from multimodal.records import Batch, ImageItem
 
 
@@ -44,12 +44,12 @@ def write_dicom(tmp_path):
 
 @pytest.fixture
 def load_files():
-    """load_files(paths, size=…, workers=…) -> Images of a batch with one record a path."""
+    """load_files(paths, workers=…, fields of a Preparation …) -> Images of a batch with one record a path."""
 
-    def load_them(paths, *, size: int = 16, workers: int = 1):
+    def load_them(paths, *, workers: int = 1, size: int = 16, **preparation):
         ids = np.array([f"r{index}" for index in range(len(paths))], dtype=object)
         items = [ImageItem(index, Path(path), where=f"images[{index}]") for index, path in enumerate(paths)]
         batch = Batch(ids, ids, np.full(len(ids), np.nan), np.full(len(ids), "", dtype=object), images=items)
-        return load(batch, size=size, workers=workers)
+        return load(batch, Preparation(size=size, **preparation), workers=workers)
 
     return load_them

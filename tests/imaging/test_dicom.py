@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from pydicom.dataset import Dataset
@@ -29,7 +30,7 @@ def test_a_monochrome1_copy_gives_the_same_picture(write_dicom, load_files):
     images = load_files([plain, turned])
 
     assert_allclose(read_image(plain).grey, read_image(turned).grey, atol=1e-6)
-    assert_array_equal(images.pixels[0], images.pixels[1])
+    assert_array_equal(images.slices[0], images.slices[1])
 
 
 def test_the_same_pixels_labelled_monochrome1_come_out_inverted(shared):
@@ -149,6 +150,63 @@ def test_signed_values_keep_their_sign(write_dicom):
 
 
 @pytest.mark.parametrize(
+    ("stored", "attributes", "expected"),
+    [
+        (RAMP.astype(np.int32) * 70_000 - 21_000_000, {"PixelRepresentation": 1}, RAMP * 70_000.0 - 21_000_000),
+        (RAMP.astype(np.uint32) | 0xA0000000, {"BitsStored": 12, "HighBit": 11}, RAMP),
+        ((RAMP % 200 - 100).astype(np.int8), {"PixelRepresentation": 1}, RAMP % 200 - 100.0),
+        ((RAMP[:, :27] % 251).astype(np.uint8), {"PixelData": (RAMP[:, :27] % 251).astype(np.uint8).tobytes()}, None),
+    ],
+    ids=["32 bits signed", "12 of 32 bits, rubbish above", "8 bits signed", "an odd number of bytes"],
+)
+def test_every_width_of_pixel_is_read_exactly(write_dicom, stored, attributes, expected):
+    image = read_image(write_dicom("a.dcm", stored, **attributes))
+
+    assert_array_equal(image.values, stored if expected is None else expected)
+
+
+@pytest.mark.parametrize(("keyword", "kind"), [("FloatPixelData", np.float32), ("DoubleFloatPixelData", np.float64)])
+def test_float_pixels_are_read_in_single_precision_and_those_that_are_no_numbers_are_padding(
+    write_dicom, keyword, kind
+):
+    stored = (RAMP / 7 - 20).astype(kind)
+    stored[3, 4] = np.nan
+    path = write_dicom("a.dcm", stored, **{keyword: stored.tobytes()})
+    dataset = pydicom.dcmread(path)
+    del dataset.PixelData
+    dataset.save_as(path)
+
+    image = read_image(path)
+
+    assert_array_equal(image.values, np.nan_to_num(stored.astype(np.float32)))
+    assert image.grey[3, 4] == 0
+    assert [code for code, _ in image.warnings] == ["NOT_FINITE"]
+
+
+@pytest.mark.parametrize(
+    ("syntax", "name"),
+    [
+        ("1.2.840.10008.1.2.4.100", "'MPEG2 Main Profile / Main Level'"),
+        ("1.2.840.10008.1.2.4.102", "'MPEG-4 AVC/H.264 High Profile / Level 4.1'"),
+        ("1.2.840.10008.1.2.4.94", "'JPIP Referenced'"),
+        ("1.2.840.10008.1.2.4.110", "'1.2.840.10008.1.2.4.110'"),  # JPEG XL lossless, which pydicom cannot name yet
+    ],
+)
+def test_a_transfer_syntax_without_a_decoder_is_refused_by_its_name(write_dicom, syntax, name):
+    path = write_dicom("a.dcm", RAMP)
+    written, wanted = b"1.2.840.10008.1.2.1\0", syntax.encode().ljust(len(syntax) + len(syntax) % 2, b"\0")
+    element = b"\x02\x00\x10\x00UI"
+    content = path.read_bytes()
+    content = content.replace(element + b"\x14\0" + written, element + bytes([len(wanted), 0]) + wanted)
+    path.write_bytes(content)
+
+    with pytest.raises(ItemError) as refused:
+        read_image(path)
+
+    assert str(refused.value) == f"UNSUPPORTED_SYNTAX: no decoder for the transfer syntax {name}."
+
+
+@pytest.mark.parametrize(
     ("modality", "kind"),
     [("CR", "radiograph"), ("DX", "radiograph"), ("CT", "ct"), ("MR", "mr"), ("US", "other"), ("OT", "")],
 )
@@ -174,7 +232,7 @@ def test_provenance_is_on_record_and_what_matters_is_a_warning(write_dicom):
         "format": "DICOM",
         "transfer_syntax": "1.2.840.10008.1.2.1",
         "modality": "DX",
-        "view_position": "PA",
+        "view": "PA",
         "laterality": "L",
         "body_part": "CHEST",
         "lossy": "yes",

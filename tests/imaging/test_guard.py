@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from multimodal.imaging import client, read_image
+from multimodal.imaging import Preparation, client, read_image
 from multimodal.imaging.protocol import read_message, write_message
 from multimodal.records import REASONS, ItemError
 
+SMALL = Preparation(size=16)
 RAMP = np.arange(32 * 24, dtype=np.uint16).reshape(32, 24) * 40
 
 
@@ -44,7 +45,7 @@ def test_a_refused_file_costs_only_its_item(ramp, tmp_path, shared, load_files):
     images = load_files([ramp, tmp_path / "note.png", bomb, tmp_path / "absent.png", ramp])
 
     assert list(images.record) == list(images.item) == [0, 4]
-    assert_array_equal(images.pixels[0], images.pixels[1])
+    assert_array_equal(images.slices[0], images.slices[1])
     assert [(row, str(problem)) for row, problem in images.problems] == [
         (1, "NOT_AN_IMAGE: images[1]: the content is text."),
         (2, "IMAGE_TOO_LARGE: images[2]: the deflated header inflates to over 16777216 bytes."),
@@ -58,7 +59,7 @@ def test_the_worker_gives_what_reading_in_this_process_gives(shared, load_files)
     path = shared / "data" / "dicom" / "cr" / "CR-MONO1-10-chest"
     images = load_files([path], size=64)
 
-    assert_array_equal(images.pixels[0], prepare(read_image(path).grey, 64))
+    assert_array_equal(images.slices, prepare(read_image(path).grey, Preparation(size=64))[None])
     assert images.kind == ["radiograph"]
 
 
@@ -67,7 +68,7 @@ def test_two_workers_give_the_results_of_one_in_order(shared, load_files):
 
     one, two = load_files(paths, workers=1), load_files(paths, workers=2)
 
-    assert_array_equal(one.pixels, two.pixels)
+    assert_array_equal(one.slices, two.slices)
     assert one.digest == two.digest
     assert one.problems == two.problems
 
@@ -107,32 +108,32 @@ def test_a_crash_of_a_fresh_worker_costs_that_image_and_the_next_is_read(ramp, b
     busy_worker(client._idle[-1])
 
     with pytest.raises(ItemError) as refusal:
-        client.decode(ramp, 16)
+        client.decode(ramp, SMALL)
 
     assert refusal.value.problem == ("DECODE_FAILED", "", "the decoder crashed on this file.")
-    assert client.decode(ramp, 16)[0].shape == (16, 16)
+    assert client.decode(ramp, SMALL)[0].shape == (1, 16, 16)
 
 
 def test_a_crash_of_a_used_worker_is_tried_again_in_a_fresh_one(ramp, busy_worker):
     """What an earlier file did to the process must not cost a later one."""
-    client.decode(ramp, 16)
+    client.decode(ramp, SMALL)
     busy_worker(client._idle[-1])
 
-    assert client.decode(ramp, 16)[0].shape == (16, 16)
+    assert client.decode(ramp, SMALL)[0].shape == (1, 16, 16)
 
 
 def test_a_decoder_that_hangs_is_ended_in_time_and_the_next_file_is_read(ramp):
-    client.decode(ramp, 16)
+    client.decode(ramp, SMALL)
     client._idle[-1].process.send_signal(signal.SIGSTOP)
     start = time.perf_counter()
 
     with pytest.raises(ItemError) as refusal:
-        client.decode(ramp, 16, seconds=0.5)
+        client.decode(ramp, SMALL, seconds=0.5)
 
     assert refusal.value.problem.message == "decoding took more than 0.5 seconds."
     assert refusal.value.code == "DECODE_TIMEOUT"
     assert time.perf_counter() - start < 5
-    assert client.decode(ramp, 16)[0].shape == (16, 16)
+    assert client.decode(ramp, SMALL)[0].shape == (1, 16, 16)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's address space")
@@ -154,7 +155,7 @@ def test_a_system_without_limits_and_alarms_decodes_all_the_same(ramp):
         "import multimodal.imaging.worker as worker; worker.main()"
     )
     asked = io.BytesIO()
-    write_message(asked, {"path": str(ramp), "size": 16, "seconds": 10})
+    write_message(asked, {"path": str(ramp), "preparation": {"size": 16}, "seconds": 10})
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, input=asked.getvalue(), capture_output=True, cwd=client.ROOT, check=True)
 
@@ -166,13 +167,13 @@ def test_a_system_without_limits_and_alarms_decodes_all_the_same(ramp):
 
 LOADS_WITH_TWO_WORKERS = """
 import os, signal, sys, time, numpy as np
-from multimodal.imaging import client, load
+from multimodal.imaging import Preparation, client, load
 from multimodal.records import Batch, ImageItem
 ids = np.array(["a", "b"], dtype=object)
 items = [ImageItem(i, path) for i, path in enumerate(sys.argv[2:])]
 started = [client.Worker(), client.Worker()]
 client._idle += started
-load(Batch(ids, ids, np.zeros(2), ids, images=items), size=8, workers=2)
+load(Batch(ids, ids, np.zeros(2), ids, images=items), Preparation(size=8), workers=2)
 print(*(worker.process.pid for worker in started), flush=True)
 exec(sys.argv[1])
 """
@@ -181,8 +182,8 @@ ENDS = {
     "it is killed": "os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)",
     "it is killed while a worker decodes": (
         "import threading; fifo = sys.argv[2] + '.series'; os.mkdir(fifo); [os.link(sys.argv[2], f'{fifo}/{i}') for i "
-        "in range(1000)]; threading.Thread(target=client.decode, args=(fifo, 8)).start(); time.sleep(0.01); "
-        "os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
+        "in range(1000)]; threading.Thread(target=client.decode, args=(fifo, Preparation())).start(); "
+        "time.sleep(0.01); os.kill(os.getpid(), signal.SIGKILL); time.sleep(60)"
     ),
 }
 
@@ -221,11 +222,12 @@ def test_a_plain_script_without_a_main_guard_can_load_images(ramp, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import json, numpy as np\n"
-        "from multimodal.imaging import load\n"
+        "from multimodal.imaging import Preparation, load\n"
         "from multimodal.records import Batch, ImageItem\n"
         "ids = np.array(['a', 'b'], dtype=object)\n"
         f"items = [ImageItem(i, {str(ramp)!r}) for i in range(2)]\n"
-        "print(json.dumps(load(Batch(ids, ids, np.zeros(2), ids, images=items), size=8, workers=2).digest))\n"
+        "batch = Batch(ids, ids, np.zeros(2), ids, images=items)\n"
+        "print(json.dumps(load(batch, Preparation(size=8), workers=2).digest))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(client.ROOT)}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, check=True)
@@ -277,7 +279,28 @@ def test_flipped_bytes_and_cut_ends_give_an_image_or_a_typed_refusal(shared, tmp
 def outcome(path: Path) -> list[str]:
     """The warnings of an image that was read, or the code of its refusal."""
     try:
-        pixels, facts = client.decode(path, 16)
+        pixels, facts = client.decode(path, SMALL)
     except ItemError as error:
         return [error.code]
-    return [code for code, _ in facts["warnings"]] if pixels.shape == (16, 16) else ["wrong shape"]
+    return (
+        [code for code, _ in facts["warnings"]]
+        if pixels.shape[0] in range(1, 17) and pixels.shape[1:] == (16, 16)
+        else ["wrong shape"]
+    )
+
+
+def test_each_file_and_slice_of_a_series_has_the_time_limit_for_itself(shared):
+    """So the worker tells of each: ten files, ten slices decoded, and each of them denoised and finished. But it
+    tells no oftener than every twentieth of the limit, and with one of 1000 seconds all is done before."""
+    folder = shared / "data" / "dicom" / "series-ct-philips"
+    asked = io.BytesIO()
+    for seconds in (0, 1000):
+        write_message(asked, {"path": str(folder), "preparation": {"size": 16}, "seconds": seconds})
+    command = [sys.executable, "-m", "multimodal.imaging.worker"]
+    done = subprocess.run(command, input=asked.getvalue(), capture_output=True, cwd=client.ROOT, check=True)
+
+    told = io.BytesIO(done.stdout)
+    _, *headers, last = [message[0] for message in iter(lambda: read_message(told), None)]
+    assert headers[:40] == [{"step": True}] * 40
+    assert headers[40:] == [last]
+    assert last["facts"]["slices"] == "10 of 10"

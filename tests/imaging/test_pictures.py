@@ -9,12 +9,9 @@ import zlib
 import numpy as np
 import PIL.Image
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
-from multimodal.imaging import prepare, read_image
+from multimodal.imaging import read_image
 from multimodal.records import ItemError
 
 RAMP = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
@@ -190,41 +187,3 @@ def test_a_size_in_the_header_is_refused_before_anything_is_allocated(tmp_path, 
         read_image(path)
 
     assert refusal.value.code == code
-
-
-def test_prepared_pictures_keep_their_aspect_and_fill_their_range():
-    wide = np.tile(np.linspace(0.2, 0.4, 200, dtype=np.float32), (100, 1))
-
-    square = prepare(wide, 40)
-
-    assert square.dtype == np.uint8
-    assert (square[:10] == 0).all()
-    assert (square[30:] == 0).all()
-    assert square[10:30].min() < 5
-    assert square[10:30].max() > 250
-    assert (np.diff(square[20].astype(int)) >= 0).all()
-
-
-def test_reduction_does_not_alias():
-    """A fine checkerboard becomes its mean, not stripes (the border apart)."""
-    board = (np.indices((256, 256)).sum(axis=0) % 2).astype(np.float32)
-
-    assert np.ptp(prepare(board, 32)[2:-2, 2:-2].astype(int)) <= 2
-
-
-@given(
-    grey=arrays.arrays(
-        np.float32, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.floats(0, 1, width=32)
-    ),
-    size=st.integers(1, 64),
-)
-def test_prepare_accepts_every_picture(grey, size):
-    assert prepare(grey, size).shape == (size, size)
-
-
-@given(gain=st.floats(0.1, 1), offset=st.floats(0, 0.5))
-def test_exposure_does_not_change_the_prepared_picture(gain, offset):
-    grey = np.random.default_rng(0).random((50, 40), dtype=np.float32)
-    exposed = (grey * np.float32(gain) + np.float32(offset)).astype(np.float32)
-
-    assert np.abs(prepare(exposed, 32).astype(int) - prepare(grey, 32)).max() <= 1

@@ -6,6 +6,7 @@ import pytest
 
 from multimodal.encoders import encoder_class
 from multimodal.encoders.augment import Augmentation
+from multimodal.imaging import Preparation
 from multimodal.model import Config, as_toml, read_config
 from multimodal.records import UsageError
 
@@ -30,7 +31,7 @@ def test_lists_none_and_booleans():
     [
         ("image.sise=96", "image.sise: there is no such option; did you mean 'size'?"),
         ("imag.size=96", "imag: there is no such option; did you mean 'image'?"),
-        ("image.size=8", "image.size: input should be greater than or equal to 32"),
+        ("image.size=8", "image.size: input should be greater than or equal to 28"),
         ("train.seed=-1", "train.seed: input should be greater than or equal to 0"),
         (
             "trust.threshold=sensitivity:1.5",
@@ -38,8 +39,9 @@ def test_lists_none_and_booleans():
             "sensitivity:S with S in (0, 1], cost:C with C > 0",
         ),
         (
-            "image.weights=w.safetensors",
-            'image: weights are for a torchvision backbone: choose one, for example backbone = "resnet18"',
+            "image.window=lungs",
+            "image.window: a window is one of file, range, lung, mediastinum, bone, temporal-bone, brain, subdural, "
+            "stroke, abdomen, liver, spine, angio; did you mean 'lung'?",
         ),
         ("size=96", "--set 'size=96': write it as section.key=value, for example image.size=96"),
     ],
@@ -62,7 +64,10 @@ def test_what_is_printed_can_be_read_again(tmp_path):
 def test_an_encoder_alone_has_the_defaults_of_the_options(name, section):
     """They stand in two places, since encoders do not know the model; they must not come apart."""
     options = getattr(Config(), section).model_dump()
-    alone = {key: one.default for key, one in signature(encoder_class(name)).parameters.items() if key in options}
-    augmentation = {key: value for key, value in vars(Augmentation()).items() if section == "image"}
+    parameters = signature(encoder_class(name)).parameters
+    alone = {key: one.default for key, one in parameters.items() if key in options}
+    alone |= {key: value for key, value in vars(parameters["schedule"].default).items() if key in options}
+    if section == "image":
+        alone |= vars(Augmentation()) | vars(Preparation())
 
-    assert alone | augmentation == {key: value for key, value in options.items() if key not in ("encoders", "size")}
+    assert alone == {key: value for key, value in options.items() if key != "encoders"}

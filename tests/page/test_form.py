@@ -152,11 +152,12 @@ def test_a_name_leaves_only_a_plain_suffix():
     assert [suffix_of(name) for name in names] == [".dcm", "", "", ".png", "", ""]
 
 
-def test_a_preview_of_no_image_is_none(folder):
-    pixels, problems = look_at(Picture(b"text", ".png", uploaded=True))
+def test_a_preview_of_no_image_is_none(model, folder):
+    pixels, problems, facts = look_at(model, Picture(b"text", ".png", uploaded=True))
 
     assert pixels is None
     assert [problem.code for problem in problems] == ["NOT_AN_IMAGE"]
+    assert facts == {}
 
 
 def test_an_exclusive_group_shows_the_five_most_probable_classes():
@@ -183,3 +184,19 @@ def test_an_exclusive_group_shows_the_five_most_probable_classes():
     assert len(re.findall(r"data-target=", page)) == 5
     assert page.count("most probable</span>") == 1
     assert "threshold" not in page
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("cr/rsna_chest_mono2.dcm", "Read: CR, PA view, chest; lossy compression."),
+        ("enhanced/emr_siemens_6frames.dcm", "Read: MR, brain, 6 of 6 axial slices 2.4 mm apart."),
+        ("us/us_jpegls_burned_in.dcm", "Read: US. Annotation is burned into the picture."),
+    ],
+)
+def test_what_was_read_of_an_image_stands_under_it_and_in_the_answer(form, upload, shared, file, line):
+    picture, preview = form.choose(upload("x.dcm", (shared / "data" / "dicom" / file).read_bytes()))
+    page, _ = form.score(Filled(picture))
+
+    assert line in words(preview)
+    assert line in words(page)

@@ -76,4 +76,4 @@ def test_an_unknown_source_or_option_is_refused_with_what_there_is(tmp_path):
 
     assert str(source.value) == "no importer is called 'physionet'; did you mean 'physionet2012'?"
     assert str(option.value) == "hannover has no option 'purpose'; it takes no options."
-    assert list(IMPORTERS) == ["covid-chestxray", "hannover", "physionet2012", "openi", "mts-dialog"]
+    assert list(IMPORTERS) == ["covid-chestxray", "hannover", "physionet2012", "openi", "mts-dialog", "image-folder"]

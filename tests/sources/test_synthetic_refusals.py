@@ -18,7 +18,7 @@ def test_the_readers_refuse_exactly_what_the_cohort_expects(tmp_path):
     ]
 
     refused = [set() for _ in expected]
-    for found in (batch, imaging.load(batch, size=32), notes.load(batch), vitals.check(batch)):
+    for found in (batch, imaging.load(batch, imaging.Preparation(size=32)), notes.load(batch), vitals.check(batch)):
         for record, problem in found.problems:
             if REASONS[problem.code].severity == "refuse":
                 refused[record].add(problem.code)

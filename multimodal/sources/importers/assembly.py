@@ -103,7 +103,7 @@ def summary(tables: Mapping[str, pd.DataFrame], targets: Sequence[Target], files
     lines = [f"records: {len(patients):,} of {patients['patient_id'].nunique():,} patients"]
     if "images" in tables:
         holders = tables["images"]["record_id"].nunique()
-        lines.append(f"images: {len(tables['images']):,} in {holders:,} records, {len(files):,} files copied")
+        lines.append(f"images: {len(tables['images']):,} in {holders:,} records, {len(files):,} files")
     if "notes" in tables:
         lines.append(f"notes: {len(tables['notes']):,} in {tables['notes']['record_id'].nunique():,} records")
     if "measurements" in tables:

@@ -1,0 +1,178 @@
+"""Pretraining on the images of a cohort or a folder: read, train a backbone by LeJEPA, write its folder."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from ..encoders.inputs import preparation_of
+from ..encoders.lejepa import Views
+from ..encoders.pretrained import FACTS, WEIGHTS, write_facts
+from ..encoders.pretraining import pretrain, schedule_of, steps_of
+from ..learning.devices import pick_device
+from ..learning.weights import save_weights
+from ..records import Batch, InputError, UsageError, shown
+from ..sources import Cohort
+from ..sources.image_files import image_file_batches
+from .config import Config, read_config
+from .model_files import refuse_existing_model, written_whole
+from .scoring import read
+
+BATCH = 256
+MIN_PICTURES = 16
+TIMED = 3, 8  # the steps between which the speed is taken: the first pay for what is loaded once
+AVERAGED = 10  # steps of the first and the last loss
+TAKEN = {
+    "image": {"backbone", "size", "window", "denoise", "enhance", "slices", "flip"},
+    "train": {"seed", "device", "workers"},
+}
+LIBRARIES = ("multimodal-clinical", "numpy", "safetensors", "torch", "torchvision")
+FOLDER = {"mark": FACTS, "what": "folder of pretrain-images"}
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What a pretraining used and reached; loss: means over the first and the last ten steps."""
+
+    pictures: int
+    refused: dict[str, int]
+    steps: int
+    loss: tuple[float, float]
+    effective_rank: float
+    features: int
+    seconds: float
+
+
+def pretraining_config(assignments: Iterable[str]) -> Config:
+    """The options that `--set` gives. Raises UsageError as `read_config`, and for what a pretraining does not take."""
+    config = read_config(None, assignments)
+    for section in sorted(config.model_fields_set):
+        for key in sorted(getattr(config, section).model_fields_set - TAKEN.get(section, set())):
+            taken = ", ".join(f"{name}.{option}" for name, options in TAKEN.items() for option in sorted(options))
+            raise UsageError(f"{section}.{key}: pretraining does not take it; it takes {taken}")
+    return config
+
+
+def pretrain_images(
+    images: Path,
+    out: Path,
+    *,
+    config: Config | None = None,
+    epochs: int = 50,
+    max_steps: int = 5000,
+    batch_size: int = 64,
+    split: str | None = None,
+    ignore: Collection[str] = (),
+    overwrite: bool = False,
+    progress: Callable[[str, float, float | None], None] = lambda what, done, total: None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Pretraining:
+    """Train a backbone on `images`, a cohort or a folder of image files of any depth; labels are not read.
+
+    Each slice of a volume is a picture of its own. All pictures are held in memory: size * size bytes each.
+    epochs  passes over the pictures, but at least 300 steps and at most `max_steps` in all
+    split   only the records of this split, of a cohort
+    Raises UsageError if `out` exists, for a device that is not there, or if the training diverges; CohortError;
+    InputError if there are fewer than 16 usable pictures. `out` is written whole or not at all.
+    """
+    config = config or Config()
+    refuse_existing_model(out, overwrite, **FOLDER)
+    try:
+        pick_device(config.train.device)
+    except ValueError as error:
+        raise UsageError(f"train.device: {error}") from None
+    preparation = preparation_of(config.image.model_dump())
+    started = time.perf_counter()
+    pixels, refused = read_pictures(batches_of(images, split, ignore), config, progress)
+    for code, count in refused.items():
+        report(f"{code}: {count:,} images are not used")
+    if len(pixels) < MIN_PICTURES:
+        raise InputError(f"{len(pixels)} usable pictures, at least {MIN_PICTURES} are needed: nothing was written")
+    schedule = schedule_of(epochs, batch_size=batch_size, max_steps=max_steps)
+    steps = steps_of(len(pixels), schedule)
+    try:
+        trained = pretrain(
+            pixels,
+            backbone=config.image.backbone,
+            schedule=schedule,
+            views=Views(flip=config.image.flip),
+            random_state=config.train.seed,
+            device=config.train.device,
+            on_step=clock(len(pixels), steps, progress, report),
+        )
+    except FloatingPointError as error:
+        raise UsageError(f"the training diverged: {error}") from error
+    loss = float(np.mean(trained.losses[:AVERAGED])), float(np.mean(trained.losses[-AVERAGED:]))
+    rank = trained.effective_rank
+    facts = {
+        "pictures": len(pixels),
+        "steps": steps,
+        "batch_size": min(batch_size, len(pixels)),
+        "seed": config.train.seed,
+        "loss": {"first": loss[0], "last": loss[1]},
+        "features": trained.backbone.features,
+        "effective_rank": rank,
+        "versions": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+    }
+    with written_whole(out, overwrite=overwrite, **FOLDER) as folder:
+        save_weights(trained.backbone, folder / WEIGHTS)
+        write_facts(folder, backbone=config.image.backbone, preparation=preparation, facts=facts)
+    seconds = time.perf_counter() - started
+    return Pretraining(len(pixels), refused, steps, loss, rank, trained.backbone.features, seconds)
+
+
+def batches_of(images: Path, split: str | None, ignore: Collection[str]) -> Iterator[Batch]:
+    """The images of a cohort, or of a folder without cohort.toml. Raises UsageError for the split of such a folder."""
+    if not images.is_dir() or (images / "cohort.toml").is_file():
+        cohort = Cohort.open(images, ignore=ignore)
+        return (cohort if split is None else cohort.of_split(split)).batches(BATCH)
+    if split is not None or ignore:
+        raise UsageError(f"{shown(images.name)} has no cohort.toml: --split and --ignore are for cohorts")
+    return image_file_batches(images, BATCH)
+
+
+def read_pictures(
+    batches: Iterator[Batch], config: Config, progress: Callable[[str, float, float | None], None]
+) -> tuple[np.ndarray, dict[str, int]]:
+    """uint8 (k, size, size): every usable slice of every image; and {code: how many images were refused}."""
+    pixels = [np.zeros((0, config.image.size, config.image.size), dtype=np.uint8)]
+    refused: Counter[str] = Counter()
+    done = 0
+    for batch in batches:
+        inputs = read(batch, "image", config)
+        pixels.append(inputs.pixels)
+        of_paths = [problem for _, problem in batch.problems if problem.where.startswith(("image", "file"))]
+        found = [*of_paths, *(problem for _, problem in inputs.problems)]
+        refused.update(problem.code for problem in found if problem.severity == "refuse")
+        done += len(batch.images)
+        progress(f"reading: {done:,} images", 0, None)
+    return np.concatenate(pixels), dict(sorted(refused.items()))
+
+
+def clock(
+    pictures: int,
+    steps: int,
+    progress: Callable[[str, float, float | None], None],
+    report: Callable[[str], None],
+) -> Callable[[], None]:
+    """on_step for `pretrain`: moves the bar, and after the first steps says how long all will take."""
+    began, done = 0.0, 0
+
+    def on_step() -> None:
+        nonlocal began, done
+        done += 1
+        progress("pretraining", done, steps)
+        if done == TIMED[0]:
+            began = time.perf_counter()
+        elif done == TIMED[1]:
+            seconds = (time.perf_counter() - began) / (TIMED[1] - TIMED[0]) * steps
+            report(f"pretraining on {pictures:,} pictures, {steps:,} steps: about {max(1, round(seconds / 60))} min")
+
+    return on_step

@@ -1,0 +1,36 @@
+"""What was read of an image, in words. The names of the facts are those of `multimodal.imaging`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SIDES = {"L": "left", "R": "right", "B": "both sides"}
+
+
+def image_words(facts: Mapping[str, str]) -> str:
+    """The facts as a line: "DX, PA view, chest; lossy compression."; "" where they tell nothing that it says.
+
+    Annotation that is burned in gets a sentence of its own.
+    """
+    view = facts.get("view", "")
+    told = [
+        facts.get("modality") or facts.get("format", ""),
+        f"{view} view" if view else "",
+        SIDES.get(facts.get("laterality", ""), ""),
+        facts.get("body_part", "").replace("_", " ").lower(),
+        _slices(facts),
+    ]
+    ways = [("lossy", "lossy compression"), ("derived", "derived from another image")]
+    made = [words for name, words in ways if facts.get(name)]
+    line = "; ".join(filter(None, [", ".join(filter(None, told)), *made]))
+    sentences = [line, "Annotation is burned into the picture" if facts.get("burned_in") else ""]
+    return " ".join(f"{sentence}." for sentence in sentences if sentence)
+
+
+def _slices(facts: Mapping[str, str]) -> str:
+    """ "16 of 132 axial slices 2.5 mm apart" of a volume, else ""."""
+    if "slices" not in facts:
+        return ""
+    between = facts.get("spacing_mm", "?").partition(" x ")[0]
+    words = [facts["slices"], facts.get("orientation", ""), "slices", "" if between == "?" else f"{between} mm apart"]
+    return " ".join(filter(None, words))
