@@ -100,7 +100,10 @@ def percentiles(grey: np.ndarray) -> tuple[float, float]:
 
 
 def percentile(levels: np.ndarray, percent: float) -> np.float64:
-    """What np.percentile says of `levels` float (n,), to the bit, from one selection, which is several times faster."""
+    """What np.percentile says of `levels` float (n,), to the bit, from one selection, which is several times faster.
+
+    As np.percentile's, the result is a float64: a Python number would let what follows be computed in single precision.
+    """
     place = (len(levels) - 1) * (percent / 100)
     below = int(place)
     parted = np.partition(levels, below)

@@ -167,7 +167,9 @@ def test_what_another_network_started_from_is_another_training(cohort, tmp_path)
     train(cohort, out, stop_at=1, options=[f"image.weights={weights}"])
     save_weights(BACKBONES["compact"](), weights)
 
-    with pytest.raises(UsageError, match=r"is another run: the files of image\.weights was '\w+\.\.\.', is '\w+\.\.\.'\. "):
+    with pytest.raises(
+        UsageError, match=r"is another run: the files of image\.weights was '\w+\.\.\.', is '\w+\.\.\.'\. "
+    ):
         train(cohort, out, options=[f"image.weights={weights}"], resume=True)
 
 
