@@ -20,10 +20,10 @@ from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 
 from multimodal import Cohort
-from multimodal.encoders.inputs import read_images
+from multimodal.encoders.inputs import preparation_of, read_images
 from multimodal.encoders.pretrained import write_facts
 from multimodal.encoders.pretraining import pretrain, schedule_of
-from multimodal.imaging import Preparation, read_image
+from multimodal.imaging import read_image
 from multimodal.learning.weights import save_weights
 from multimodal.model import read_config
 from multimodal.model.cross_fitting import new_encoder
@@ -80,7 +80,7 @@ def pretrained_on(pixels: np.ndarray, options, steps: int, folder: Path) -> None
     found = pretrain(pixels, backbone=options.backbone, schedule=schedule_of(1, min_steps=steps, max_steps=steps))
     folder.mkdir()
     save_weights(found.backbone, folder / "backbone.safetensors")
-    write_facts(folder, backbone=options.backbone, preparation=Preparation(size=options.size), facts={})
+    write_facts(folder, backbone=options.backbone, preparation=preparation_of(options.model_dump()), facts={})
 
 
 def vertical_difference(path: Path) -> float:

@@ -26,7 +26,8 @@ from .augment import Augmentation, augment
 from .backbones import BACKBONES, layer_rates, pretrained
 from .inputs import ImageInputs, preparation_of
 from .pooling import pooled
-from .slices import Slices, standardised
+from .prevalence import balancing_weights, base_log_odds
+from .slices import Slices, levels, standardised
 from .validation_part import validation_part
 
 _TRAINED_ON = "the model was trained on"
@@ -140,7 +141,7 @@ class CNN:
             raise UsageError(f"image.weights: {self.weights} is no file of {self.backbone}: {reason}") from None
 
     def steps(self, inputs: ImageInputs) -> int:
-        """How many steps `fit` takes on these inputs, unless it is told, or stops early."""
+        """How many steps `fit` takes, unless it is told or stops early; a pass is counted in slices."""
         return self.schedule.steps(-(-len(inputs.pixels) // self.schedule.batch_size))
 
     def fit(
@@ -153,7 +154,8 @@ class CNN:
         random_state: int,
         steps: int | None = None,
     ) -> CNN:
-        """y: float (n, T), NaN unknown. Told the steps, it learns from all records and does not stop before.
+        """y: float (n, T), NaN unknown. Told the steps, it learns from all records and takes just so many; where folds
+        stopped early, under the learning rates of the whole way.
 
         Learned: network_, targets_, kinds_ (of the pictures it saw), steps_ (that it took).
         """
@@ -161,19 +163,27 @@ class CNN:
         self.kinds_ = tuple(sorted(set(inputs.kind) - {""}))
         device = pick_device(self.device)
         usable = np.flatnonzero(inputs.present & ~np.isnan(y).all(axis=1))
-        learnt, held = validation_part(usable, groups, 0.0 if steps else self.validation, random_state)
-        self.steps_ = steps or self.steps(inputs.take(learnt))
+        stops = self.validation > 0 and (self.weights is None or self.frozen < 1)
+        learnt, held = validation_part(
+            usable, groups, self.validation if stops and steps is None else 0.0, random_state
+        )
+        planned = self.steps(inputs.take(learnt))
+        planned = max(planned, steps or 0) if stops else steps or planned
+        self.steps_ = steps or planned
+        parts = Slices(inputs, y, learnt), Slices(inputs, y, held)
         with seeded(random_state, device) as generator:
-            self.network_ = self._trained(Slices(inputs, y, learnt), Slices(inputs, y, held), device, generator)
+            self.network_ = self._trained(*parts, planned, device, generator)
         return self
 
-    def _trained(self, learnt: Slices, held: Slices, device: torch.device, generator: torch.Generator) -> Network:
-        weight = _balanced(learnt.y) if self.balance else torch.ones(2, learnt.y.shape[1])
+    def _trained(
+        self, learnt: Slices, held: Slices, planned: int, device: torch.device, generator: torch.Generator
+    ) -> Network:
+        weight = balancing_weights(learnt.y) if self.balance else torch.ones(2, learnt.y.shape[1])
 
         def batches(generator: torch.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
             for rows in learnt.batches(self.schedule.batch_size, generator):
-                slices, owner, labels = (part.to(device) for part in learnt.shown(rows))
-                yield augment(standardised(slices), self.augmentation, generator), owner, labels
+                slices, scale, owner, labels = (part.to(device) for part in learnt.shown(rows))
+                yield augment(standardised(slices, scale), self.augmentation, generator), owner, labels
 
         def loss_of(network: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
             slices, owner, labels = batch
@@ -184,8 +194,8 @@ class CNN:
         def held_out_loss(network: nn.Module) -> float:
             losses, sizes = [], []
             for rows in held.batches(2 * self.schedule.batch_size, None):
-                slices, owner, labels = (part.to(device) for part in held.shown(rows))
-                losses.append(loss_of(network, (standardised(slices), owner, labels)).item())
+                slices, scale, owner, labels = (part.to(device) for part in held.shown(rows))
+                losses.append(loss_of(network, (standardised(slices, scale), owner, labels)).item())
                 sizes.append(len(rows))
             return float(np.average(losses, weights=sizes))
 
@@ -205,10 +215,10 @@ class CNN:
             )
 
         network = Network(self._backbone(), len(self.targets_), self.dropout).to(memory_format=torch.channels_last)
-        base = _base_log_odds(learnt.y)
+        base = base_log_odds(learnt.y)
         with torch.no_grad():
             network.head.bias.copy_(torch.zeros_like(base) if self.balance else base)
-        warming = round(self.frozen * self.steps_) if self.weights else 0
+        warming = min(round(self.frozen * planned), self.steps_) if self.weights else 0
         if warming:
             network.freeze(True)
             network = phase(network, warming, "frozen")
@@ -216,8 +226,14 @@ class CNN:
         if self.steps_ > warming:
             stopping = EarlyStopping(held_out_loss, patience=self.patience) if len(held) else None
             rates = layer_rates(network.backbone, self.stem_rate if self.weights else 1.0)
-            rate_of = {f"backbone.{name}": rate for name, rate in rates.items()}
-            network = phase(network, self.steps_ - warming, "whole", stopping=stopping, rate_of=rate_of)
+            network = phase(
+                network,
+                planned - warming,
+                "whole",
+                last_step=self.steps_ - warming,
+                rate_of={f"backbone.{name}": rate for name, rate in rates.items()},
+                stopping=stopping,
+            )
             self.steps_ = warming + stopping.steps_ if stopping else self.steps_
         if self.balance:
             with torch.no_grad():
@@ -230,10 +246,10 @@ class CNN:
         network = self.network_.to(device)
         s, targets = len(inputs.pixels), len(self.targets_)
         log_odds, attention = np.zeros((2, s, targets))
-        features = np.zeros((s, network.backbone.features))
+        features, scale = np.zeros((s, network.backbone.features)), levels(inputs.pixels, inputs.picture)
         for start in range(0, s, batch_size):
             rows = slice(start, start + batch_size)
-            shown = standardised(torch.from_numpy(inputs.pixels[rows]).to(device))
+            shown = standardised(torch.from_numpy(inputs.pixels[rows]).to(device), scale[rows].to(device))
             with torch.inference_mode(), autocast(device, precision):
                 parts = network(shown)
             for whole, part in zip((log_odds, attention, features), parts, strict=True):
@@ -275,21 +291,3 @@ class CNN:
         if self.weights is None:
             return BACKBONES[self.backbone]()
         return pretrained(self.backbone, Path(self.weights), self.preparation)
-
-
-def _counts(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positives and negatives of each target, one added to each."""
-    return np.nansum(y, axis=0) + 1, np.nansum(1 - y, axis=0) + 1
-
-
-def _base_log_odds(y: np.ndarray) -> torch.Tensor:
-    """The log-odds of each target's base rate; float (T,)."""
-    positives, negatives = _counts(y)
-    return torch.from_numpy(np.log(positives / negatives)).float()
-
-
-def _balanced(y: np.ndarray) -> torch.Tensor:
-    """Weights of a positive and of a negative, float (2, T), under which both weigh half."""
-    positives, negatives = _counts(y)
-    total = positives + negatives
-    return torch.from_numpy(np.stack([total / (2 * positives), total / (2 * negatives)])).float()

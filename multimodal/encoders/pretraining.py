@@ -15,7 +15,7 @@ from ..learning.devices import pick_device, seeded, training_precision
 from ..learning.loop import Schedule, train
 from .backbones import BACKBONES
 from .lejepa import Views, directions, global_views, lejepa, local_views
-from .slices import standardised
+from .slices import levels, standardised
 
 PROJECTED = 32  # dimensions in which embeddings are compared
 HIDDEN = 256
@@ -89,6 +89,7 @@ def pretrain(
     """
     target = pick_device(device)
     pictures = torch.from_numpy(pixels)
+    scale = levels(pixels, np.arange(len(pixels)))
     per_batch = min(schedule.batch_size, len(pictures))
     losses: list[float] = []
 
@@ -97,7 +98,7 @@ def pretrain(
         for rows in order.split(per_batch):
             # SIGReg compares a batch with a Gaussian: a remainder of a few pictures tells it nothing.
             if len(rows) == per_batch:
-                shown = standardised(pictures[rows].to(target))
+                shown = standardised(pictures[rows].to(target), scale[rows].to(target))
                 along = directions(PROJECTED, DIRECTIONS, generator).to(target)
                 yield global_views(shown, views, generator), local_views(shown, views, generator), along
 
@@ -122,16 +123,19 @@ def pretrain(
         ).backbone
         # The means and variances of batch normalisation came from crops, and from other weights than their mean.
         batches_measured = max(min(len(pictures), MEASURED) // per_batch, 1)
-        sample = pictures[torch.randperm(len(pictures), generator=generator)[: batches_measured * per_batch]]
-        update_bn((standardised(rows) for rows in sample.split(per_batch)), trained, device=target)
+        drawn = torch.randperm(len(pictures), generator=generator)[: batches_measured * per_batch]
+        measured = [standardised(pictures[rows], scale[rows]) for rows in drawn.split(per_batch)]
+        update_bn(measured, trained, device=target)
     trained.eval()
-    return Pretrained(trained, losses, effective_rank(features_of(trained, sample, target)))
+    return Pretrained(trained, losses, effective_rank(features_of(trained, pictures[drawn], target)))
 
 
 def features_of(backbone: nn.Module, pictures: torch.Tensor, device: torch.device) -> torch.Tensor:
     """float (k, D) on the CPU: the features of pictures uint8 (k, size, size)."""
+    scale = levels(pictures.numpy(), np.arange(len(pictures)))
+    parts = zip(pictures.split(64), scale.split(64), strict=True)
     with torch.inference_mode():
-        return torch.cat([backbone(standardised(rows.to(device))).cpu() for rows in pictures.split(64)])
+        return torch.cat([backbone(standardised(shown, level).to(device)).cpu() for shown, level in parts])
 
 
 def effective_rank(features: torch.Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +18,7 @@ class Slices:
         taken = inputs.take(rows)
         self.y = y[rows]
         self.pixels, self.labels = taken.pixels, torch.from_numpy(self.y).float()
+        self.levels = levels(taken.pixels, taken.picture)
         self.bounds = np.searchsorted(taken.record[taken.picture], np.arange(len(rows) + 1))
         self.counts = np.diff(self.bounds)
         self.present = np.flatnonzero(self.counts)
@@ -39,15 +41,34 @@ class Slices:
         if held > 1 or start == 0 or generator is None:
             yield order[start:]
 
-    def shown(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Slices uint8 (s, size, size), their place in rows int (s,), labels (len(rows), T)."""
+    def shown(self, rows: np.ndarray) -> tuple[torch.Tensor, ...]:
+        """Slices uint8 (s, size, size), their levels (s, 2), their place in rows int (s,), labels (len(rows), T)."""
         places = np.concatenate([np.arange(self.bounds[row], self.bounds[row + 1]) for row in rows])
         owner = np.repeat(np.arange(len(rows)), self.counts[rows])
-        return torch.from_numpy(self.pixels[places]), torch.from_numpy(owner), self.labels[rows]
+        return torch.from_numpy(self.pixels[places]), self.levels[places], torch.from_numpy(owner), self.labels[rows]
 
 
-def standardised(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 (k, size, size) -> float (k, 1, size, size), each picture with mean 0 and standard deviation 1."""
-    pictures = pixels[:, None].float()
-    mean = pictures.mean(dim=(2, 3), keepdim=True)
-    return (pictures - mean) / pictures.std(dim=(2, 3), keepdim=True).clamp(min=1.0)
+def levels(pixels: np.ndarray, picture: np.ndarray) -> torch.Tensor:
+    """Mean and standard deviation of the picture of each slice, float (s, 2): one scale for all slices of a volume.
+
+    pixels: uint8 (s, size, size); picture: int (s,), ascending, which picture each slice is of
+    """
+    out = torch.zeros(len(pixels), 2)
+    for start in range(0, len(pixels), 64):
+        part = torch.from_numpy(pixels[start : start + 64]).float()
+        out[start : start + 64] = torch.stack([part.mean(dim=(1, 2)), part.std(dim=(1, 2))], dim=1)
+    for first, last in itertools.pairwise([*np.flatnonzero(np.diff(picture, prepend=-1)), len(picture)]):
+        if last - first > 1:
+            mean, deviation = out[first:last].unbind(dim=1)
+            spread = (deviation.square() + (mean - mean.mean()).square()).mean().sqrt()
+            out[first:last] = torch.stack([mean.mean(), spread])
+    return out
+
+
+def standardised(pixels: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+    """uint8 (k, size, size) -> float (k, 1, size, size), each picture with mean 0 and standard deviation 1.
+
+    levels: float (k, 2), mean and standard deviation of each
+    """
+    mean, deviation = (value[:, None, None, None] for value in levels.unbind(dim=1))
+    return (pixels[:, None].float() - mean) / deviation.clamp(min=1.0)

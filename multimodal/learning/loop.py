@@ -55,6 +55,7 @@ def train(
     precision: str,
     generator: torch.Generator,
     on_step: Callable[[], None] = lambda: None,
+    last_step: int | None = None,
     rate_of: Mapping[str, float] = MappingProxyType({}),
     stopping: EarlyStopping | None = None,
     checkpoint: Path | None = None,
@@ -63,6 +64,7 @@ def train(
 
     epoch_of    the batches of one pass, shuffled by the generator; called again until the steps are done
     loss_of     the mean loss of one batch, a scalar tensor
+    last_step   ends the training there, before the schedule of `steps` is over
     rate_of     {name of a parameter: its share of the learning rate}, 1 for others; what needs no gradient stays
     stopping    looks at the mean after every pass, ends the training where it grows worse, and gives the best one
     checkpoint  a file that keeps the state after a pass; a training that finds its own goes on from there, to the same
@@ -87,7 +89,8 @@ def train(
     done = kept.restore()
     for _ in range(done):
         on_step()
-    while done < steps and not (stopping and stopping.is_over):
+    last = min(last_step or steps, steps)
+    while done < last and not (stopping and stopping.is_over):
         before = done
         for batch in epoch_of(generator):
             with autocast(device, precision):
@@ -103,7 +106,7 @@ def train(
             _average(averaged, network, decay)
             on_step()
             done += 1
-            if done == steps:
+            if done == last:
                 break
         if done == before:
             raise ValueError("an epoch without batches: there is nothing to train on")
@@ -124,11 +127,15 @@ def parameter_groups(network: nn.Module, schedule: Schedule, rate_of: Mapping[st
 
 
 def masked_bce(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
-    """Mean binary cross-entropy over the known labels. labels: 0, 1 or NaN, (n, T); weights: (n, T) or None."""
+    """Mean binary cross-entropy over the known labels, each times its weight.
+
+    labels: 0, 1 or NaN, (n, T); weights: (n, T) or None. The sum is divided by the number of known labels, not by their
+    weights: those of a batch without positives would else count as much as those of any other.
+    """
     known = ~torch.isnan(labels)
     loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.nan_to_num(0.0), reduction="none")
     weight = known.float() if weights is None else known * weights
-    return (loss * weight).sum() / weight.sum().clamp(min=1e-6)
+    return (loss * weight).sum() / known.sum().clamp(min=1)
 
 
 @torch.no_grad()

@@ -68,7 +68,7 @@ class ImageOptions(NetworkOptions):
     learning_rate: Positive = 3e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     balance: bool = False
-    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    validation: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     patience: Count = 5
     rotation: Annotated[float, Field(ge=0, le=180)] = 7.0
     shear: Annotated[float, Field(ge=0, lt=90)] = 0.0

@@ -13,7 +13,7 @@ from multimodal.encoders.backbones import BACKBONES, XRAYVISION_DEVIATION, pretr
 from multimodal.encoders.cnn import CNN
 from multimodal.encoders.inputs import ImageInputs
 from multimodal.encoders.pretrained import write_facts
-from multimodal.encoders.slices import standardised
+from multimodal.encoders.slices import levels, standardised
 from multimodal.imaging import Preparation
 from multimodal.learning import checkpoint
 from multimodal.learning.loop import Schedule
@@ -54,14 +54,7 @@ def spots():
     y = (np.arange(100) % 2).astype(float)
     pixels = rng.integers(60, 120, (120, 48, 48)).astype(np.uint8)
     pixels[y[record] == 1, 16:24, 20:28] += 100
-    return radiographs(record, pixels, ["radiograph"] * 120, 100), y[:, None]
-
-
-def radiographs(record, pixels, kinds, n) -> ImageInputs:
-    """Inputs of pictures that have one slice each."""
-    pictures = range(len(pixels))
-    names = [str(i) for i in pictures]
-    return ImageInputs(record, pixels, np.array(pictures), kinds, names, names, [{} for _ in pictures], [], n)
+    return pictures(record, pixels, 100, ["radiograph"] * 120), y[:, None]
 
 
 @pytest.fixture(scope="module")
@@ -147,14 +140,14 @@ def test_a_picture_of_a_kind_it_never_saw_is_refused_by_name(fitted, spots):
     ]
 
 
-def test_balanced_it_keeps_the_base_rate_where_the_pictures_tell_nothing():
-    """Noise alone, one of ten positive: the mean log-odds are those of the base rate, not of one half."""
+def test_balanced_it_answers_at_the_base_rate_where_the_pictures_tell_nothing():
+    """Noise alone, one of twenty positive: without the base rate put back, the log-odds would lie near 0."""
     rng = np.random.default_rng(0)
-    y = (np.arange(100) % 10 == 0).astype(float)[:, None]
+    y = (np.arange(100) % 20 == 0).astype(float)[:, None]
     noise = pictures(np.arange(100), rng.integers(0, 255, (100, 32, 32)).astype(np.uint8), 100)
     model = CNN(schedule=steps(10), device="cpu", balance=True).fit(noise, ["rare"], y, np.arange(100), random_state=0)
 
-    assert_allclose(model.encode(noise).log_odds.mean(), np.log(11 / 91), atol=0.5)
+    assert_allclose(model.encode(noise).log_odds.mean(), np.log(6 / 96), atol=0.5)
 
 
 def test_early_stopping_takes_no_more_steps_than_it_needs_and_says_how_many(spots):
@@ -164,9 +157,13 @@ def test_early_stopping_takes_no_more_steps_than_it_needs_and_says_how_many(spot
     options = {"validation": 0.3, "patience": 2, "device": "cpu"}
     model = CNN(schedule=steps(400), **options).fit(inputs, ["coin"], y, np.arange(100), random_state=0)
     told = CNN(schedule=steps(400), **options).fit(inputs, ["coin"], y, np.arange(100), random_state=0, steps=5)
+    whole = CNN(schedule=steps(5), device="cpu").fit(inputs, ["coin"], y, np.arange(100), random_state=0)
 
     assert 0 < model.steps_ < 400
     assert told.steps_ == 5
+    # Under the rates of the first 5 of 400 steps it has gone less far than in a whole training of 5.
+    weights = [model.network_.head.weight.norm() for model in (told, whole)]
+    assert weights[0] < weights[1] / 3
 
 
 def test_an_interrupted_training_goes_on_to_the_same_network(spots, tmp_path, monkeypatch):
@@ -276,8 +273,20 @@ def test_with_weights_the_first_steps_leave_the_backbone_alone_and_the_last_laye
 
 
 def test_standardised_pictures_have_mean_0_and_deviation_1():
-    pixels = torch.randint(0, 255, (4, 20, 20), dtype=torch.uint8)
-    pictures = standardised(pixels)
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 20, 20)).astype(np.uint8)
+    shown = standardised(torch.from_numpy(pixels), levels(pixels, np.arange(4)))
 
-    assert_allclose(pictures.mean((1, 2, 3)), 0, atol=1e-5)
-    assert_allclose(pictures.std((1, 2, 3)), 1, atol=1e-5)
+    assert_allclose(shown.mean((1, 2, 3)), 0, atol=1e-5)
+    assert_allclose(shown.std((1, 2, 3)), 1, atol=1e-5)
+
+
+def test_the_slices_of_a_volume_keep_one_scale():
+    """Against numpy over the whole volume: what is faint in one slice stays faint."""
+    rng = np.random.default_rng(0)
+    volume = (rng.integers(0, 255, (3, 20, 20)) * np.array([1, 0.1, 0.5])[:, None, None]).astype(np.uint8)
+    pixels = np.concatenate([volume, rng.integers(0, 255, (1, 20, 20)).astype(np.uint8)])
+    shown = standardised(torch.from_numpy(pixels), levels(pixels, np.array([0, 0, 0, 1]))).numpy()
+
+    expected = (volume - volume.mean()) / volume.std()
+    assert_allclose(shown[:3, 0], expected, rtol=2e-3, atol=2e-3)  # a slice's own deviation has n - 1 below it
+    assert_allclose(shown[3].std(), 1, atol=2e-3)

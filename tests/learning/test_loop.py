@@ -60,15 +60,35 @@ def test_masked_loss_is_the_log_loss_of_the_known_labels():
     assert_allclose(ours.item(), log_loss(y[known], 1 / (1 + np.exp(-logits[known]))), rtol=1e-5)
 
 
-def test_weights_of_the_loss_count_an_item_as_often():
-    """Weight 2 is the item twice: against scikit-learn's sample_weight."""
+def test_weights_of_the_loss_count_an_item_as_often_whatever_else_is_in_the_batch():
+    """Weight 2 is the item twice in the sum, which is divided by the items: scikit-learn's sum, not its mean."""
     rng = np.random.default_rng(1)
     logits, y = rng.normal(size=(30, 1)), (rng.random((30, 1)) < 0.3).astype(float)
     weights = np.where(y == 1, 2.0, 1.0)
     ours = masked_bce(*(torch.from_numpy(part) for part in (logits, y, weights)))
 
-    expected = log_loss(y[:, 0], 1 / (1 + np.exp(-logits[:, 0])), sample_weight=weights[:, 0])
-    assert_allclose(ours.item(), expected, rtol=1e-5)
+    expected = log_loss(y[:, 0], 1 / (1 + np.exp(-logits[:, 0])), sample_weight=weights[:, 0], normalize=False)
+    assert_allclose(ours.item(), expected / 30, rtol=1e-5)
+
+
+def test_weights_that_balance_the_classes_balance_them_over_batches_that_lack_one():
+    """One of twenty positive in batches of 16: a constant comes to even odds. Divided by each batch's own weights, it
+    would come to -0.5 or so."""
+    labels = (torch.arange(400) % 20 == 0).float()[:, None]
+    weights = torch.where(labels == 1, 10.0, 10 / 19)
+    with seeded(0, CPU) as generator:
+        constant = train(
+            nn.Linear(1, 1),
+            lambda g: torch.randperm(400, generator=g).split(16),
+            lambda network, rows: masked_bce(network(torch.zeros(len(rows), 1)), labels[rows], weights[rows]),
+            steps=1500,
+            schedule=Schedule(epochs=1, learning_rate=0.02, weight_decay=0.0),
+            device=CPU,
+            precision="fp32",
+            generator=generator,
+        )
+
+    assert_allclose(constant.bias.item(), 0.0, atol=0.1)
 
 
 def test_each_parameter_learns_at_its_own_rate_and_only_kernels_decay():
