@@ -2,9 +2,10 @@
 
     python benchmarks/pneumoniamnist.py pneumoniamnist.npz [--seeds 0,1,2] [--set image.key=value]
 
-Trains on the training part, chooses the threshold with the best accuracy on the validation part, and prints AUROC and
-accuracy on the test part, once for each seed. The test part decides nothing: the options are the defaults but for
-the size.
+Trains on the training part and prints AUROC and accuracy on the test part, once for each seed. The threshold is chosen
+on the validation part: by the package's own rule (Youden's J, which does not depend on how frequent the classes are),
+and beside it by the best accuracy there, which does: 74 % of that part have pneumonia, 63 % of the test part. The test
+part decides nothing: the options are the defaults but for the size.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from multimodal.encoders.inputs import ImageInputs
 from multimodal.model import read_config
 from multimodal.model.cross_fitting import new_encoder
+from multimodal.trust.thresholds import choose_threshold
 
 
 def main() -> None:
@@ -31,7 +34,9 @@ def main() -> None:
     parts = np.load(options.file, allow_pickle=False)
     inputs = {name: as_inputs(parts[f"{name}_images"]) for name in ("train", "val", "test")}
     y = {name: parts[f"{name}_labels"].astype(float) for name in inputs}
-    print(f"{'seed':>5}{'validation AUROC':>18}{'test AUROC':>12}{'accuracy':>10}{'at 0.5':>8}{'seconds':>9}")
+    print(
+        f"{'seed':>5}{'validation AUROC':>18}{'test AUROC':>12}{'at Youden':>11}{'at best':>9}{'at 0.5':>8}{'seconds':>9}"
+    )
     rows = []
     for seed in map(int, options.seeds.split(",")):
         started = time.perf_counter()
@@ -40,9 +45,10 @@ def main() -> None:
         seconds = time.perf_counter() - started
         said = {name: encoder.encode(inputs[name]).log_odds[:, 0] for name in ("val", "test")}
         truth = {name: y[name][:, 0] for name in said}
-        threshold = best_threshold(truth["val"], said["val"])
+        youden = float(logit(choose_threshold("youden", truth["val"], expit(said["val"]))))
+        best = best_threshold(truth["val"], said["val"])
         areas = [float(roc_auc_score(truth[name], said[name])) for name in said]
-        right = [float(((said["test"] >= cut) == truth["test"]).mean()) for cut in (threshold, 0.0)]
+        right = [float(((said["test"] >= cut) == truth["test"]).mean()) for cut in (youden, best, 0.0)]
         rows.append([*areas, *right, seconds])
         print(f"{seed:>5}{line(rows[-1])}", flush=True)
     print(f"{'mean':>5}{line(np.mean(rows, axis=0))}")
@@ -62,8 +68,8 @@ def best_threshold(y: np.ndarray, log_odds: np.ndarray) -> float:
 
 
 def line(row) -> str:
-    validation, test, accuracy, plain, seconds = row
-    return f"{validation:>18.4f}{test:>12.4f}{accuracy:>10.3f}{plain:>8.3f}{seconds:>9.0f}"
+    validation, test, youden, best, half, seconds = row
+    return f"{validation:>18.4f}{test:>12.4f}{youden:>11.3f}{best:>9.3f}{half:>8.3f}{seconds:>9.0f}"
 
 
 if __name__ == "__main__":

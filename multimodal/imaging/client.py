@@ -17,7 +17,7 @@ import numpy as np
 from multimodal.records import ItemError
 
 from .prepare import Preparation
-from .protocol import read_message, write_message
+from .protocol import QUIET, read_message, write_message
 
 SECONDS = 10.0  # for one file; of a series for each file and each slice, which the worker tells
 START_SECONDS = 120.0  # for the worker's imports, on a busy machine
@@ -67,7 +67,9 @@ class Worker:
             write_message(self.process.stdin, request)
         self.served += 1
         try:
-            while (answer := self._answers.get(timeout=seconds)) is not None and "step" in answer[0]:
+            # Up to QUIET of the limit may have passed when the step began that is not told of.
+            wait = seconds * (1 + QUIET)
+            while (answer := self._answers.get(timeout=wait)) is not None and "step" in answer[0]:
                 pass
         except queue.Empty:
             self.close()

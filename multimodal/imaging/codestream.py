@@ -19,7 +19,6 @@ class Codestream:
     height: int
     components: int
     bits: int
-    signed: bool = False
 
 
 def codestream_of(frame: bytes) -> Codestream | None:
@@ -81,4 +80,4 @@ def _jpeg_segments(frame: bytes) -> Iterator[tuple[int, bytes]]:
 def _jpeg2000(frame: bytes, siz: int) -> Codestream:
     right, bottom, left, top = struct.unpack_from(">IIII", frame, siz + 6)
     components, depth = struct.unpack_from(">HB", frame, siz + 38)
-    return Codestream(right - left, bottom - top, components, (depth & 0x7F) + 1, bool(depth & 0x80))
+    return Codestream(right - left, bottom - top, components, (depth & 0x7F) + 1)

@@ -73,7 +73,11 @@ def _decoded(dataset: Dataset, layout: Layout, index: int, plugin: str) -> np.nd
     try:
         # pydicom takes the stored bits for the lowest ones; where they lie higher, `_corrected` cuts them out.
         lowest = layout.high < layout.stored
-        frame, _ = decoder.as_array(dataset, index=index, decoding_plugin=plugin, correct_unused_bits=lowest)
+        # Frames lie where their fragments do, which have been checked, and not where the Extended Offset Table says:
+        # it is for files with one fragment a frame (PS3.3, C.7.6.3.1.8), so that nothing is lost without it.
+        frame, _ = decoder.as_array(
+            dataset, index=index, decoding_plugin=plugin, correct_unused_bits=lowest, extended_offsets=None
+        )
     except MemoryError:
         raise
     except Exception as error:  # plugins raise whatever their C code maps to

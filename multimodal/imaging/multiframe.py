@@ -59,5 +59,4 @@ def stack_of_frames(dataset: Dataset, layout: Layout, window: str) -> Stack:
         kind_of=lambda plane: kind_of(dataset, plane),
         provenance=provenance,
         notes=notes,
-        single=f"the file has {layout.frames} frames; the middle one is read.",
     )

@@ -14,7 +14,8 @@ from .volume import Notes, Stack
 
 
 def stack_of_pages(data: bytes, window: str) -> Stack | None:
-    """The pages of a TIFF file, or None where it has one, or pages of several sizes or modes: previews, thumbnails.
+    """The pages of a TIFF file, or None where it has one, or pages of several sizes, modes or polarities, such as
+    thumbnails.
 
     Raises ItemError: IMAGE_TOO_SMALL, IMAGE_TOO_LARGE, DECODE_FAILED.
     """
@@ -33,5 +34,4 @@ def stack_of_pages(data: bytes, window: str) -> Stack | None:
         kind_of=lambda plane: "photo" if plane.coloured else "",
         provenance={"format": "TIFF", "mode": picture.mode} | lossy_fact(data, "TIFF"),
         notes=[],
-        single=f"the file has {pages} pages; the middle one is read.",
     )

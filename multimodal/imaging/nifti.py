@@ -29,7 +29,7 @@ from .volume import Notes, Stack
 from .windows import NOT_USED, WINDOWS
 
 HEADER = 544  # bytes that hold the header of either version
-EXTENSIONS = 16 * 2**20  # bytes that may lie between the header and the values
+EXTENSIONS = 16 * 2**20  # bytes that may lie before the values
 COARSEST = 1.1  # times the next spacing
 MIN_SIDE = 4  # voxels of a slice: such small volumes are published as tests, and their central half has 2 x 2
 # World axes are the patient's left, back and head (LPS, as in DICOM). The axis across which the slices lie:
@@ -58,20 +58,23 @@ def stack_of_nifti(data: bytes, window: str) -> Stack:
     """
     header = _header(data)
     shape = tuple(int(side) for side in header.get_data_shape())
-    kind, offset = header.get_data_dtype(), int(header.get_data_offset())
+    kind, offset = header.get_data_dtype(), float(header["vox_offset"])
     if len(shape) < 2 or min(shape) < 1:
         raise ItemError("HEADER_MISMATCH", f"the header's dimensions are {shape}.")
     if kind.kind not in "iuf" or kind.itemsize > 8:
         raise ItemError("UNSUPPORTED_SYNTAX", "the values are colours or complex numbers; real numbers are read.")
-    if not 0 <= offset <= EXTENSIONS:
-        raise ItemError("HEADER_MISMATCH", f"the values begin at byte {offset}.")
+    least = header.single_vox_offset  # of a file that holds header and values
+    if not least <= offset <= EXTENSIONS:  # nor NaN
+        raise ItemError(
+            "HEADER_MISMATCH", f"the values begin at byte {offset:.9g}, not between {least} and {EXTENSIONS}."
+        )
     volumes = math.prod(shape[3:])
     sides = (*shape[:3], 1)[:3]
     view = _view(header, sides)
     slices, rows, columns = (sides[axis] for axis in view.axes)
     check_size(columns, rows, slices, kind.itemsize, least=MIN_SIDE)
     slope, intercept = _scaling(header)
-    stored = _stored(data, offset, sides, kind).transpose(view.axes)
+    stored = _stored(data, int(offset), sides, kind).transpose(view.axes)
     stored = stored[tuple(np.s_[::step] for step in view.steps)]
 
     def decode(places: Iterable[int], notes: Notes) -> Iterator[Plane]:
@@ -103,7 +106,6 @@ def stack_of_nifti(data: bytes, window: str) -> Stack:
         kind_of=lambda plane: "",
         provenance={"format": "NIfTI"},
         notes=[("FIRST_FRAME", f"the file has {volumes} volumes; the first is read.")] if volumes > 1 else [],
-        single=f"the volume has {slices} slices; the middle one is read.",
     )
 
 

@@ -52,12 +52,12 @@ def opened(data: bytes, found: str) -> tuple[PIL.Image.Image, int]:
 
 
 def page_shapes(picture: PIL.Image.Image, pages: int) -> set[tuple]:
-    """The sizes and modes of the pages of an opened picture, from their headers."""
+    """The sizes, modes and polarities of the pages of an opened picture, from their headers."""
     shapes = set()
     with _refusing(picture.format):
         for page in range(pages):
             picture.seek(page)
-            shapes.add((picture.size, picture.mode))
+            shapes.add((picture.size, picture.mode, _white_is_zero(picture)))
     return shapes
 
 
@@ -66,7 +66,7 @@ def page_plane(picture: PIL.Image.Image, data: bytes, page: int, notes: list) ->
     found = picture.format
     with _refusing(found):
         picture.seek(page)
-        white_is_zero = found == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0
+        white_is_zero = _white_is_zero(picture)
         picture.load()
         if _has_wide_colours(picture, data):
             notes.append(("COLOUR_CONVERTED", "colour channels of 16 bits are read as grey, with 8 bits."))
@@ -116,6 +116,10 @@ def _refusing(found: str):
         raise ItemError("DECODE_FAILED", f"the {found} content is cut off or damaged.") from error
     except (struct.error, zlib.error, OverflowError, ZeroDivisionError, RecursionError, RuntimeError) as error:
         raise ItemError("DECODE_FAILED", f"the {found} content is cut off or damaged.") from error
+
+
+def _white_is_zero(picture: PIL.Image.Image) -> bool:
+    return picture.format == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == 0
 
 
 def _has_wide_colours(picture: PIL.Image.Image, data: bytes) -> bool:

@@ -1,8 +1,8 @@
 """From a picture of any size to the square that an image encoder reads, step by step.
 
-The order: denoise, percentile normalisation, resize with the aspect kept, enhance the contrast, pad. The first and the
-fourth are by choice, named in DENOISERS and ENHANCERS; scikit-image is imported when one of them is first used, so that
-a worker starts fast.
+The order: denoise, take the percentiles, resize with the aspect kept, normalise between them and clip, enhance the
+contrast, pad. Denoising and enhancing are by choice, named in DENOISERS and ENHANCERS; scikit-image is imported when
+one of them is first used, so that a worker starts fast.
 What it does not do: look at other pictures. The same picture and preparation give the same bytes.
 """
 
@@ -53,11 +53,11 @@ class Preparation:
 
 
 def prepare(grey: np.ndarray, preparation: Preparation) -> np.ndarray:
-    """`grey` denoised, normalised, resized with its aspect kept, its contrast enhanced, and padded to a square.
+    """`grey` denoised, resized with its aspect kept, normalised, its contrast enhanced, and padded to a square.
 
     grey     float (H, W) in [0, 1], finite
-    Returns  uint8 (size, size): the picture's percentiles 0.5 and 99.5 became 0 and 255, its longer side is `size`, it
-             is centred and the rest is 0.
+    Returns  uint8 (size, size): what was at or beyond the percentiles 0.5 and 99.5 of the denoised picture, before it
+             was resized, is 0 and 255; the longer side is `size`, the picture is centred and the rest is 0.
     """
     return prepare_slices(grey[None], preparation)[0]
 
@@ -72,10 +72,13 @@ def prepare_slices(
         slices.append(denoised(one, preparation))
         on_slice()
     low, high = percentiles(np.stack(slices) if preparation.denoise != "none" else grey)
+    slices = [resized(one, preparation.size) for one in slices]
+    ends = np.array([min(one.min() for one in slices), max(one.max() for one in slices)])
+    least, greatest = normalised(ends, low, high)
     squares = np.zeros((len(grey), preparation.size, preparation.size), np.uint8)
     for place, one in enumerate(slices):
-        levels = normalised(resized(one, preparation.size), low, high)
-        squares[place] = padded(ENHANCERS[preparation.enhance](levels), preparation.size)
+        levels = enhanced(normalised(one, low, high), least, greatest, preparation)
+        squares[place] = padded(levels, preparation.size)
         on_slice()
     return squares
 
@@ -87,6 +90,18 @@ def denoised(grey: np.ndarray, preparation: Preparation) -> np.ndarray:
     # A filter looks at a few pixels around each: those of the picture as it will be seen, not of the original, of
     # which the reduction averages many anyway. Twice the size, so that what it leaves is still averaged.
     return DENOISERS[preparation.denoise](reduced(grey, 2 * preparation.size))
+
+
+def enhanced(levels: np.ndarray, least: float, greatest: float, preparation: Preparation) -> np.ndarray:
+    """A slice (H, W) of a volume whose levels reach from `least` to `greatest`, unchanged without an enhancer.
+
+    An enhancer stretches what it sees to [0, 1]: here the slice gets the part of the volume's range that it had before,
+    so that a faint one stays faint. A single picture has all of it.
+    """
+    if preparation.enhance == "none" or not greatest > least:
+        return levels
+    share = np.ptp(levels) / (greatest - least)
+    return (levels.min() - least) / (greatest - least) + ENHANCERS[preparation.enhance](levels) * share
 
 
 def percentiles(grey: np.ndarray) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import struct
 from typing import BinaryIO
 
 LENGTHS = struct.Struct(">II")
+QUIET = 0.05  # of a time limit: so long may a worker keep to itself that it goes on
 
 
 def write_message(stream: BinaryIO, header: dict, body: bytes = b"") -> None:

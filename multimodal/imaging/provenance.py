@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pydicom
 from pydicom import uid
 from pydicom.dataset import Dataset
@@ -11,21 +9,47 @@ from pydicom.dataset import Dataset
 from .layout import Layout
 
 LOSSY = {uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless}
-# DICOM PS3.5, 6.2, CS. Anything else is free text, which could hold a name.
-CODE_STRING = re.compile(r"[A-Z0-9 _]{1,16}")
-CODES = {
-    "modality": ("Modality",),
-    "view": ("ViewPosition",),
-    "laterality": ("ImageLaterality", "Laterality"),
-    "body_part": ("BodyPartExamined",),
+# The values that may be told, in capitals; anything else could be a name or a number and is left out.
+MODALITIES = frozenset(  # DICOM PS3.3, C.7.3.1.1.1, the retired ones too
+    """
+    AR ASMT AU BDUS BI BMD CD CF CP CR CS CT CTPROTOCOL DD DF DG DM DMS DOC DS DX EC ECG EEG EMG EOG EPS ES FA FID FS
+    GM HC HD IO IOL IVOCT IVUS KER KO LEN LP LS M3D MA MG MR MS NM OAM OCT OP OPM OPR OPT OPTBSV OPTENF OPV OSS OT PA
+    PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR
+    SRF ST STAIN TEXTUREMAP TG US VA VF XA XAPROTOCOL XC
+    """.split()
+)
+VIEWS = frozenset(  # PS3.3, C.8.1.1; PS3.16, CID 4010 and 4014; and what is seen for the lateral ones
+    """
+    AP PA LL RL RLD LLD RLO LLO LAO LPO RAO RPO LAT LATERAL
+    ML MLO LM LMO CC CV FB SIO ISO XCC XCCL XCCM AT AXILLA TAN
+    """.split()
+)
+LATERALITIES = frozenset("RLUB")  # PS3.3, C.7.3.1 and C.8.11.7: right, left, unpaired, both
+BODY_PARTS = frozenset(  # PS3.16, Annex L, without single vessels; and THORAX, which is seen for CHEST
+    """
+    ABDOMEN ABDOMENPELVIS ADRENAL ANKLE AORTA ARM AXILLA BACK BILEDUCT BLADDER BRAIN BREAST BRONCHUS BUTTOCK CALCANEUS
+    CALF CAROTID CEREBELLUM CERVIX CHEEK CHEST CHESTABDOMEN CHESTABDPELVIS CIRCLEOFWILLIS CLAVICLE COCCYX COLON CORNEA
+    CORONARYARTERY CSPINE CTSPINE DUODENUM EAR ELBOW ESOPHAGUS EXTREMITY EYE EYELID FACE FEMUR FIBULA FINGER FOOT
+    FOREARM GALLBLADDER HAND HEAD HEADNECK HEART HIP HUMERUS IAC ILEUM ILIUM JAW JEJUNUM KIDNEY KNEE LARYNX LEG LIVER
+    LSPINE LSSPINE LUNG MAXILLA MEDIASTINUM MOUTH NECK NECKCHEST NECKCHESTABDOMEN NECKCHESTABDPELV NOSE ORBIT OVARY
+    PANCREAS PAROTID PATELLA PELVIS PENIS PHARYNX PROSTATE RADIUS RECTUM RIB SCALP SCAPULA SCLERA SCROTUM SHOULDER
+    SINUS SKULL SPINE SPLEEN SSPINE STERNUM STOMACH SUBMANDIBULAR TESTIS THIGH THORAX THUMB THYMUS THYROID TIBIA TLSPINE
+    TMJ TOE TONGUE TRACHEA TSPINE ULNA UPPERARM URETER URETHRA UTERUS VAGINA VULVA WHOLEBODY WRIST ZYGOMA
+    """.split()
+)
+TERMS = {
+    "modality": (("Modality",), MODALITIES),
+    "view": (("ViewPosition",), VIEWS),
+    "laterality": (("ImageLaterality", "Laterality"), LATERALITIES),
+    "body_part": (("BodyPartExamined",), BODY_PARTS),
 }
 
 
 def provenance_of(dataset: Dataset, layout: Layout) -> dict[str, str]:
-    """Text by name, see Image; what is absent, or no code string, is left out."""
+    """Text by name, see Image; what is absent, or no term of TERMS, is left out."""
     facts = {"format": "DICOM", "transfer_syntax": str(layout.syntax)}
-    for name, keywords in CODES.items():
-        facts[name] = next((code for keyword in keywords if (code := _code(dataset, keyword))), "")
+    for name, (keywords, terms) in TERMS.items():
+        facts[name] = next((term for keyword in keywords if (term := text(dataset, keyword)) in terms), "")
     facts["lossy"] = "yes" if _is_lossy(dataset, layout) else ""
     facts["burned_in"] = "yes" if text(dataset, "BurnedInAnnotation") == "YES" else ""
     facts["derived"] = "yes" if _image_type(dataset) == "DERIVED" else ""
@@ -51,14 +75,6 @@ def text(source: Dataset, keyword: str) -> str:
     except Exception:  # a value that pydicom cannot convert tells nothing
         return ""
     return "" if value is None else str(value).strip().upper()
-
-
-def _code(dataset: Dataset, keyword: str) -> str:
-    try:
-        value = str(dataset.get(keyword) or "").strip()
-    except Exception:  # as above
-        return ""
-    return value if CODE_STRING.fullmatch(value) else ""
 
 
 def _is_lossy(dataset: Dataset, layout: Layout) -> bool:

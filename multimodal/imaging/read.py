@@ -13,7 +13,7 @@ from .image import Image
 from .multiframe import stack_of_frames
 from .multipage import stack_of_pages
 from .nifti import stack_of_nifti
-from .series import stack_of_series
+from .series import digest_of_series, series_in, stack_of_series
 from .sniff import format_of, mislabelled
 from .volume import Stack, Volume, middle_image, read_stack, volume_of
 from .windows import WINDOW_NAMES, check_name
@@ -21,6 +21,8 @@ from .windows import WINDOW_NAMES, check_name
 
 def read_image(path: Path, *, window: str = "file") -> Image:
     """The image in a file, decoded in this process; of several frames the first, of a series or NIfTI the middle slice.
+
+    A folder with the one file of a series is read as that file.
 
     window  "file": as the file wants to be shown; "range": over the range of its values; or a name of WINDOWS, for
             values in Hounsfield units (others are shown as by "file", with the warning WINDOW_NOT_USED)
@@ -31,13 +33,16 @@ def read_image(path: Path, *, window: str = "file") -> Image:
     check_name("window", window, WINDOW_NAMES)
     path = Path(path)
     if is_folder(path):
-        return middle_image(stack_of_series(path, window)[0])
+        slices = series_in(path)
+        if len(slices) == 1:
+            return read_image(slices[0].path, window=window)
+        return middle_image(stack_of_series(slices, window), "series")
     data = file_bytes(path)
     found = format_of(data)
     if found == "DICOM":
         image = dicom.read_dicom(data, window=window)
     elif found == "NIFTI":
-        image = middle_image(stack_of_nifti(data, window))
+        image = middle_image(stack_of_nifti(data, window), "volume")
     else:
         image = pictures.read_picture(data, found, window=window)
     return replace(image, warnings=(*mislabelled(path, found), *image.warnings))
@@ -63,8 +68,8 @@ def volume_with_digest(
     on_step  called after each file that was read and each slice that was decoded
     """
     if is_folder(path):
-        stack, digest = stack_of_series(path, window, on_step)
-        return read_stack(stack, slices, on_step), digest
+        files = series_in(path, on_step)
+        return read_stack(stack_of_series(files, window), slices, on_step), digest_of_series(files)
     data = file_bytes(path)
     found = format_of(data)
     read = _read_file(data, found, window)

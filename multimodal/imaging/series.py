@@ -38,13 +38,13 @@ class Slice:
     layout: Layout
 
 
-def stack_of_series(folder: Path, window: str, on_file: Callable[[], None] = lambda: None) -> tuple[Stack, str]:
-    """The series in `folder`, and the SHA-256 (hexadecimal) of its files' sorted digests.
+def series_in(folder: Path, on_file: Callable[[], None] = lambda: None) -> list[Slice]:
+    """The files of the one series in `folder`, in no order of meaning; a multi-frame file is alone.
 
     on_file  called after each file that was read
     Raises ItemError: FILE_EMPTY for a folder without DICOM files, NO_PIXELS for one without images, SERIES_MIXED for
-    several series, orientations, sizes or multi-frame files, IMAGE_TOO_LARGE for over 1,024 files or 1 GiB decoded,
-    and what a file's header is refused for.
+    several series, sizes or multi-frame files, IMAGE_TOO_LARGE for over 1,024 files or 1 GiB decoded, and what a file's
+    header is refused for.
     """
     slices, others = [], 0
     for file in files_in(folder):
@@ -64,13 +64,18 @@ def stack_of_series(folder: Path, window: str, on_file: Callable[[], None] = lam
         raise ItemError("FILE_EMPTY", "the folder holds no DICOM file.")
     with refusing():
         _check_one_series(slices)
-    digest = hashlib.sha256("".join(sorted(one.digest for one in slices)).encode()).hexdigest()
+    return slices
+
+
+def digest_of_series(slices: list[Slice]) -> str:
+    """The SHA-256 (hexadecimal) of the files' sorted digests."""
+    return hashlib.sha256("".join(sorted(one.digest for one in slices)).encode()).hexdigest()
+
+
+def stack_of_series(slices: list[Slice], window: str) -> Stack:
+    """The files of a series, ordered. Raises ItemError: SERIES_MIXED for several orientations."""
     if len(slices) == 1 and slices[0].layout.frames > 1:
-        return stack_of_frames(*opened(file_bytes(slices[0].path)), window), digest
-    return _stack(slices, window), digest
-
-
-def _stack(slices: list[Slice], window: str) -> Stack:
+        return stack_of_frames(*opened(file_bytes(slices[0].path)), window)
     notes: Notes = []
     with refusing():
         geometries = [geometry_of([one.header]) for one in slices]
@@ -104,7 +109,6 @@ def _stack(slices: list[Slice], window: str) -> Stack:
         kind_of=lambda plane: kind_of(middle.header, plane),
         provenance=provenance,
         notes=notes,
-        single=f"the series has {len(slices)} slices; the middle one is read.",
     )
 
 

@@ -50,7 +50,6 @@ class Stack:
     show        a Plane of stacked slices -> grey, float32 of its shape; appends to the notes
     kind_of     a Plane -> kind
     provenance  and notes: of the whole
-    single      the warning of who reads one slice of it
     """
 
     placing: Placing
@@ -59,7 +58,6 @@ class Stack:
     kind_of: Callable[[Plane], str]
     provenance: dict[str, str]
     notes: Notes
-    single: str
 
     def __len__(self) -> int:
         return len(self.placing.order)
@@ -113,12 +111,16 @@ def volume_of(image: Image) -> Volume:
     )
 
 
-def middle_image(stack: Stack) -> Image:
-    """The middle slice alone, shown as it is shown within the volume, with the warning FIRST_FRAME."""
+def middle_image(stack: Stack, name: str) -> Image:
+    """The middle slice alone, shown as within the volume, with the warning FIRST_FRAME where there are others.
+
+    name  what the slices are called together, in the warning
+    """
     volume = read_stack(stack, 1)
     others = [note for note in volume.warnings if note[0] != "SLICES_CHOSEN"]
-    warnings = (("FIRST_FRAME", stack.single), *others)
-    return Image(volume.values[0], volume.grey[0], volume.kind, volume.provenance, warnings)
+    if len(stack) > 1:
+        others.insert(0, ("FIRST_FRAME", f"the {name} has {len(stack)} slices; the middle one is read."))
+    return Image(volume.values[0], volume.grey[0], volume.kind, volume.provenance, tuple(others))
 
 
 def _stacked(planes: list[Plane]) -> Plane:
@@ -128,7 +130,8 @@ def _stacked(planes: list[Plane]) -> Plane:
         none = np.zeros(planes[0].values.shape, bool)
         padding = np.stack([none if one is None else one for one in paddings])
     coloured = any(plane.coloured for plane in planes)
-    return Plane(np.stack([plane.values for plane in planes]), padding, planes[0].white, coloured)
+    first = planes[0]
+    return Plane(np.stack([plane.values for plane in planes]), padding, first.white, coloured, first.inverted)
 
 
 def _spacing_text(spacing_mm: tuple[float, float, float]) -> str:

@@ -20,11 +20,10 @@ from typing import BinaryIO
 from multimodal.records import ItemError
 
 from .prepare import Preparation, prepare_slices
-from .protocol import read_message, write_message
+from .protocol import QUIET, read_message, write_message
 from .read import volume_with_digest
 
 MEMORY = 2 * 2**30  # bytes above what the idle process holds
-QUIET = 0.05  # of the time limit
 
 
 def main() -> None:

@@ -241,6 +241,32 @@ def test_provenance_is_on_record_and_what_matters_is_a_warning(write_dicom):
     }
 
 
+@pytest.mark.parametrize(
+    "text", ["DOE JANE", "DOE_JANE", "4711", "MRN 0815", "ROSE", "Thorax Doe", "CHEST DOE", "L" * 17]
+)
+def test_provenance_tells_terms_of_the_standard_and_nothing_else(write_dicom, text):
+    keywords = ("Modality", "ViewPosition", "ImageLaterality", "Laterality", "BodyPartExamined")
+    image = read_image(write_dicom("a.dcm", RAMP, **dict.fromkeys(keywords, text)))
+
+    assert image.provenance == {"format": "DICOM", "transfer_syntax": "1.2.840.10008.1.2.1"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "facts"),
+    [
+        ({"Modality": "MG", "ViewPosition": "MLO"}, {"modality": "MG", "view": "MLO"}),
+        ({"ViewPosition": "LLD", "BodyPartExamined": "CHESTABDPELVIS"}, {"view": "LLD", "body_part": "CHESTABDPELVIS"}),
+        ({"BodyPartExamined": "Chest "}, {"body_part": "CHEST"}),
+        ({"ImageLaterality": "DOE", "Laterality": "B"}, {"laterality": "B"}),
+    ],
+)
+def test_terms_of_the_standard_are_told_in_capitals(write_dicom, attributes, facts):
+    image = read_image(write_dicom("a.dcm", RAMP, **attributes))
+
+    plain = {"format": "DICOM", "transfer_syntax": "1.2.840.10008.1.2.1", "modality": "DX"}
+    assert image.provenance == plain | facts
+
+
 def test_no_identifier_of_the_header_reaches_image_or_refusal(write_dicom):
     names = {"PatientName": "Doe^Jane", "PatientID": "MRN-4711", "AccessionNumber": "ACC-0815"}
     image = read_image(write_dicom("a.dcm", RAMP, **names))

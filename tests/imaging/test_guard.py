@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -14,12 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from pydicom.data import get_testdata_file
+from pydicom.encaps import generate_frames
 
 from multimodal.imaging import Preparation, client, read_image
+from multimodal.imaging.frames import ITEM
 from multimodal.imaging.protocol import read_message, write_message
 from multimodal.records import REASONS, ItemError
 
@@ -132,7 +137,8 @@ def test_a_decoder_that_hangs_is_ended_in_time_and_the_next_file_is_read(ramp):
 
     assert refusal.value.problem.message == "decoding took more than 0.5 seconds."
     assert refusal.value.code == "DECODE_TIMEOUT"
-    assert time.perf_counter() - start < 5
+    # A twentieth more, for which a worker may have kept quiet about what it did before.
+    assert 0.5 * 1.05 <= time.perf_counter() - start < 5
     assert client.decode(ramp, SMALL)[0].shape == (1, 16, 16)
 
 
@@ -287,6 +293,29 @@ def outcome(path: Path) -> list[str]:
         if pixels.shape[0] in range(1, 17) and pixels.shape[1:] == (16, 16)
         else ["wrong shape"]
     )
+
+
+@pytest.mark.parametrize("claimed", [(256, 1024), (60_000, 60_000)])
+def test_an_extended_offset_table_leads_to_no_frame_but_the_checked_one(tmp_path, claimed):
+    """It points into the one fragment, behind the frame, where another codestream hides that claims this size."""
+    path = get_testdata_file("JPEG2000.dcm")
+    dataset = pydicom.dcmread(path)
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    encoded = io.BytesIO()
+    PIL.Image.fromarray(np.arange(1024 * 256, dtype=np.uint16).reshape(1024, 256)).save(encoded, "JPEG2000")
+    other = bytearray(encoded.getvalue())
+    del other[: other.index(b"\xff\x4f\xff\x51")]  # the JP2 boxes
+    struct.pack_into(">II", other, 8, *claimed)
+    length = struct.Struct("<I")
+    hidden = ITEM + length.pack(len(other)) + other
+    fragment = frame + hidden + bytes((len(frame) + len(hidden)) % 2)
+    dataset.PixelData = ITEM + length.pack(0) + ITEM + length.pack(len(fragment)) + fragment
+    dataset["PixelData"].is_undefined_length = True
+    dataset.ExtendedOffsetTable = struct.pack("<Q", len(ITEM) + length.size + len(frame))
+    dataset.ExtendedOffsetTableLengths = struct.pack("<Q", len(other))
+    dataset.save_as(tmp_path / "hidden.dcm")
+
+    assert_array_equal(read_image(tmp_path / "hidden.dcm").values, read_image(Path(path)).values)
 
 
 def test_each_file_and_slice_of_a_series_has_the_time_limit_for_itself(shared):

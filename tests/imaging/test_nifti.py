@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import subprocess
 import sys
@@ -172,6 +173,10 @@ def test_no_more_is_inflated_than_the_header_says(tmp_path):
     assert_array_equal(read_volume(longer).values, read_volume(path).values)
 
 
+def test_a_file_of_one_slice_is_read_as_a_picture_without_a_warning(tmp_path):
+    assert read_image(write(tmp_path / "a.nii", CODES[:, :, :1], RAS)).warnings == ()
+
+
 def test_damaged_files_are_refused_by_name(tmp_path):
     path = write(tmp_path / "a.nii", CODES, RAS)
     content = path.read_bytes()
@@ -192,6 +197,38 @@ def test_damaged_files_are_refused_by_name(tmp_path):
     assert refusal(tmp_path / "rgb.nii") == (
         "UNSUPPORTED_SYNTAX: the values are colours or complex numbers; real numbers are read."
     )
+
+
+@pytest.mark.parametrize(
+    ("offset", "told"),
+    [
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+        (-math.inf, "-inf"),
+        (-5, "-5"),
+        (0, "0"),
+        (351, "351"),
+        (2**25, "33554432"),
+    ],
+)
+def test_values_that_would_begin_within_the_header_or_nowhere_are_refused(tmp_path, offset, told):
+    path = write(tmp_path / "a.nii", CODES, RAS)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 108, offset)  # vox_offset
+    path.write_bytes(content)
+
+    assert refusal(path) == f"HEADER_MISMATCH: the values begin at byte {told}, not between 352 and 16777216."
+
+
+@pytest.mark.parametrize("offset", [-1, 0, 352, 543])
+def test_values_that_would_begin_within_the_longer_header_of_version_2_are_refused(tmp_path, offset):
+    path = tmp_path / "a.nii"
+    nibabel.Nifti2Image(CODES, RAS).to_filename(path)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<q", content, 168, offset)  # vox_offset
+    path.write_bytes(content)
+
+    assert refusal(path) == f"HEADER_MISMATCH: the values begin at byte {offset}, not between 544 and 16777216."
 
 
 def test_an_affine_without_volume_is_refused(tmp_path):

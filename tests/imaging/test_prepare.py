@@ -28,6 +28,7 @@ from multimodal.imaging.prepare import (
     padded,
     percentile,
     percentiles,
+    prepare_slices,
     reduced,
     resized,
 )
@@ -264,6 +265,30 @@ def test_clahe_spreads_a_dull_part_of_the_picture():
     picture = np.hstack([rng.random((128, 64)), rng.normal(0.5, 0.02, (128, 64))])
 
     assert clahe(picture)[:, 80:].std() > 1.5 * picture[:, 80:].std()
+
+
+def test_a_faint_slice_of_a_volume_stays_faint_under_clahe():
+    """The slices share one range; each keeps the part of it that it has, 0 to its own greatest level."""
+    ramp = np.linspace(0, 1, 64 * 64).reshape(64, 64)
+    factors = np.array([1, 0.02, 0.5])
+    plain, clearer = (
+        prepare_slices(ramp * factors[:, None, None], Preparation(size=64, enhance=enhance))
+        for enhance in ("none", "clahe")
+    )
+
+    assert_array_equal(clearer.max(axis=(1, 2)), plain.max(axis=(1, 2)))
+    assert_array_equal(clearer.min(axis=(1, 2)), plain.min(axis=(1, 2)))
+    assert (clearer != plain).any(axis=(1, 2)).all()
+
+
+@given(grey=pictures, size=st.integers(8, 48))
+@settings(max_examples=50, deadline=None)
+def test_a_single_picture_has_what_clahe_makes_of_it_to_the_byte(grey, size):
+    levels = normalised(resized(grey, size), *percentiles(grey))
+
+    square = prepare(grey, Preparation(size=size, enhance="clahe"))
+
+    assert_array_equal(square, padded(clahe(levels), size))
 
 
 @given(grey=pictures, size=st.integers(8, 48))

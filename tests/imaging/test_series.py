@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import numpy as np
 import pydicom
@@ -36,6 +37,17 @@ def test_slices_without_a_position_are_ordered_by_instance_number(series):
         ("FIRST_FRAME", "the series has 3 slices; the middle one is read."),
         ("SERIES_INCOMPLETE", "the slices have no positions: their instance numbers order them."),
     )
+
+
+@pytest.mark.parametrize("name", ["cr/CR-MONO1-10-chest", "enhanced/emr_siemens_6frames.dcm"])
+def test_a_folder_with_one_file_is_read_as_the_file(shared, tmp_path, name):
+    path = shared / "data" / "dicom" / name
+    shutil.copyfile(path, tmp_path / "0.dcm")
+    folder, file = read_image(tmp_path), read_image(path)
+
+    assert_array_equal(folder.values, file.values)
+    assert_array_equal(folder.grey, file.grey)
+    assert (folder.kind, folder.provenance, folder.warnings) == (file.kind, file.provenance, file.warnings)
 
 
 @pytest.mark.parametrize("number", ["x", "1e999", "9" * 400, "nan"])

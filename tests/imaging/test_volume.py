@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 
 import gdcm
 import numpy as np
@@ -18,6 +19,7 @@ from multimodal.records import ItemError
 
 RAMP = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 AXIAL = [1, 0, 0, 0, 1, 0]
+PHOTOMETRIC = 262  # the TIFF tag
 
 
 @pytest.fixture(scope="module")
@@ -232,9 +234,9 @@ def test_what_the_files_are_called_is_irrelevant(dicom, tmp_path, order):
 # Pages
 
 
-def write_pages(path, *pages):
+def write_pages(path, *pages, **options):
     first, *others = [PIL.Image.fromarray(page) for page in pages]
-    first.save(path, save_all=True, append_images=others)
+    first.save(path, save_all=True, append_images=others, **options)
     return path
 
 
@@ -252,6 +254,30 @@ def test_pages_of_several_sizes_are_a_picture_and_its_thumbnail(tmp_path):
     volume = read_volume(path)
 
     assert_array_equal(volume.values, [RAMP])
+    assert volume.warnings == (("FIRST_FRAME", "the file has several frames or pages; the first is read."),)
+
+
+@pytest.mark.parametrize("kind", ["u2", "f4"])
+def test_pages_whose_zero_is_white_are_shown_as_the_picture_of_the_first(tmp_path, kind):
+    """Both pages have one range, and so one scale."""
+    page = (RAMP * 10).astype(kind)
+    path = write_pages(tmp_path / "pages.tif", page, page[:, ::-1], tiffinfo={PHOTOMETRIC: 0})
+    volume = read_volume(path)
+
+    assert len(volume) == 2
+    assert_array_equal(volume.grey[0], read_image(path).grey)
+    assert_allclose(volume.grey[0], 1 - RAMP / 599, atol=1e-6)
+
+
+def test_pages_of_two_polarities_are_not_stacked(tmp_path):
+    path = write_pages(tmp_path / "pages.tif", RAMP, RAMP)
+    content = bytearray(path.read_bytes())
+    entry = struct.Struct("<HHI")  # tag, SHORT, one of them; the value follows
+    content[content.index(entry.pack(PHOTOMETRIC, 3, 1)) + entry.size] = 0  # of the first page, WhiteIsZero
+    path.write_bytes(content)
+    volume = read_volume(path)
+
+    assert len(volume) == 1
     assert volume.warnings == (("FIRST_FRAME", "the file has several frames or pages; the first is read."),)
 
 
@@ -303,7 +329,7 @@ def test_the_digest_of_a_series_does_not_depend_on_names(dicom, tmp_path, load_f
 
 
 def test_free_text_where_a_code_must_stand_is_left_out(write_dicom):
-    path = write_dicom("a.dcm", RAMP, BodyPartExamined="Thorax Doe", ViewPosition="PA", Laterality="L" * 17)
+    path = write_dicom("a.dcm", RAMP, BodyPartExamined="THORAX DOE", ViewPosition="PA", Laterality="L" * 17)
     provenance = read_image(path).provenance
 
     assert provenance == {
