@@ -124,6 +124,9 @@ def import_(
     label_columns: Annotated[
         list[str] | None, typer.Option("--label-column", metavar="NAME", help="image-folder: likewise (repeatable).")
     ] = None,
+    number_records: Annotated[
+        bool, typer.Option("--number-records", help="image-folder: ids and files by number, not by the files' names.")
+    ] = False,
     link: Annotated[bool, typer.Option("--link", help="Hard links to the files, not copies (on one disk).")] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -136,6 +139,7 @@ def import_(
     refuse_existing(out, overwrite)
     given = {"purpose": purpose and purpose.value, "sections": sections, "labels": labels}
     given |= {"file_column": file_column, "patient_column": patient_column, "label_columns": label_columns or None}
+    given |= {"number_records": number_records or None}
     with progress(quiet, "reading the files") as (advance, say):
         tables = import_source(source, path, **{name: value for name, value in given.items() if value is not None})
         advance(0, None, "writing the cohort")
@@ -303,6 +307,10 @@ def pretrain_images(
         list[str] | None,
         typer.Option("--set", metavar="image.KEY=VALUE", help="How pictures are prepared, as in `train` (repeatable)."),
     ] = None,
+    holdout: Annotated[
+        float | None,
+        typer.Option(help="As in `train`: with its --seed and --split, the same patients.", show_default=False),
+    ] = None,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Governs everything random.", show_default=False)] = None,
     device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
@@ -314,7 +322,8 @@ def pretrain_images(
     from .model.pretraining import pretrain_images as pretrained
     from .model.pretraining import pretraining_config
 
-    given = {"image.backbone": backbone, "image.size": size, "train.seed": seed, "train.device": device}
+    given = {"image.backbone": backbone, "image.size": size}
+    given |= {"train.seed": seed, "train.holdout": holdout, "train.device": device}
     flags = [f"{key}={value}" for key, value in given.items() if value is not None]
     options = pretraining_config([*(assignments or ()), *flags])
     with progress(quiet, "reading") as (advance, say):

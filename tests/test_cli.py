@@ -540,6 +540,11 @@ def test_pretraining_writes_a_backbone_and_prints_how_it_went(run, tmp_path):
     assert status == 2
     assert err.partition(";")[0] == "multimodal: image.dropout: pretraining does not take it"
 
+    status, _, err = run(*given, "--overwrite", "--holdout", 0.2)
+
+    assert status == 2
+    assert err == "multimodal: 'pictures' has no cohort.toml: --split, --holdout and --ignore are for cohorts\n"
+
 
 def test_a_folder_of_pictures_is_imported_by_its_table_and_validated(run, tmp_path):
     """One row's picture is not there: its record stays, FILE_MISSING, and has no input."""
@@ -556,6 +561,11 @@ def test_a_folder_of_pictures_is_imported_by_its_table_and_validated(run, tmp_pa
     assert (status, err) == (0, f"{cohort}: 2 records\n")
     assert "columns read: file 'scan'; patient 'who'; label 'left', 'right'\n" in out
     assert (cohort / "images" / "1.png").samefile(tmp_path / "1.png")
+
+    numbered = tmp_path / "numbered"
+    status, _, _ = run("import", "image-folder", tmp_path / "cohort" / "images", "--number-records", "--out", numbered)
+
+    assert (status, list(Cohort.open(numbered).record_ids)) == (0, ["image-000001"])
 
     status, out, _ = run("validate", cohort, "--json")
 

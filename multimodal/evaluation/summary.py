@@ -39,13 +39,16 @@ def figures_table(figures: Mapping) -> str:
 
 def cross_fitted_table(model: ClinicalModel) -> str:
     """The figures of the training, with what they are and what was left out."""
-    left_out = [textwrap.fill(f"left out: {problem}", 80, subsequent_indent="  ") for problem in model.problems_]
+    said = []
+    for problem in model.problems_:
+        word = "CAUTION" if problem.code == "PRETRAINED_ON_HELD_OUT" else "left out"
+        said.append(textwrap.fill(f"{word}: {problem}", 80, subsequent_indent="  "))
     head = (
         "Cross-fitted figures: each patient was answered by encoders, fusion and\n"
         "calibration that were fitted without that patient, and decided at a threshold\n"
         "that was chosen on the other folds."
     )
-    return "\n".join([head, "", figures_table(model.figures_), *([""] if left_out else []), *left_out])
+    return "\n".join([head, "", figures_table(model.figures_), *([""] if said else []), *said])
 
 
 def evaluation_table(metrics: Mapping) -> str:
@@ -70,6 +73,7 @@ def description(model: ClinicalModel) -> str:
         f"reads         {', '.join(model.modalities)}",
         f"trained on    {shown(summary['cohort'])}: {summary['records']:,} records of {summary['patients']:,} patients",
         f"  with        {having}",
+        *_origin_of_weights(model),
         "",
         "predicts",
     ]
@@ -89,6 +93,16 @@ def description(model: ClinicalModel) -> str:
             lines.append(f"  {modality}: {encoder}")
             lines += _aligned([(f"  {name}", f"{weight:.3f}") for name, weight in by_target.items()])
     return "\n".join(lines)
+
+
+def _origin_of_weights(model: ClinicalModel) -> list[str]:
+    if not (model.config_.image.weights and "image" in model.modalities):
+        return []
+    seen = model.pretraining_patients_
+    known = "; whose pictures they learnt from is unknown"
+    if seen is not None:
+        known = f", which learnt from pictures of {len(seen.hashes):,} patients"
+    return [f"began from    image weights{known}"]
 
 
 def facts(model: ClinicalModel) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from .config import Config
 from .model_files import check_manifest, written_whole
 from .saved import read_model, write_model
 from .scoring import Scores, gather, provenance_of, read
+from .seen_patients import SeenPatients
 from .stack import decide
-from .training import hashed_patients, train
+from .training import train
 
 
 class ClinicalModel:
@@ -28,7 +29,8 @@ class ClinicalModel:
 
     After `fit` or `load`: targets_ {name: Target}; modalities_ in order; thresholds_ float (T,), NaN in an exclusive
     group; figures_ the cross-fitted figures; summary_ what it was trained on; own_measurements_ the codes that the
-    training cohort added to the measurement table; encoders_, stack_, baselines_.
+    training cohort added to the measurement table; patients_ whom it was trained on, and pretraining_patients_ whom the
+    image weights that it began with, None where there are none or they do not say; encoders_, stack_, baselines_.
     """
 
     def __init__(self, config: Config | None = None):
@@ -55,7 +57,8 @@ class ClinicalModel:
         self.thresholds_ = fitted.thresholds
         self.baselines_ = fitted.baselines
         self.baseline_thresholds_ = fitted.baseline_thresholds
-        self.salt_, self.patients_ = fitted.salt, fitted.patients
+        self.patients_: SeenPatients = fitted.patients
+        self.pretraining_patients_: SeenPatients | None = fitted.pretraining_patients
         self.figures_, self.summary_ = dict(fitted.figures), dict(fitted.summary)
         self.problems_: list[Problem] = list(fitted.problems)
         self.own_measurements_ = dict(fitted.own_measurements)
@@ -162,8 +165,9 @@ class ClinicalModel:
         }
 
     def trained_on(self, patient_ids: Sequence[str]) -> np.ndarray:
-        """bool (n,): whether these patients were among the training patients."""
-        return np.array([patient in self.patients_ for patient in hashed_patients(patient_ids, self.salt_)], dtype=bool)
+        """bool (n,): whether the model was trained on these patients, or the image weights that it began with."""
+        seen = self.patients_.among(patient_ids)
+        return seen if self.pretraining_patients_ is None else seen | self.pretraining_patients_.among(patient_ids)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder, whole or absent. Raises UsageError if it exists."""

@@ -24,6 +24,7 @@ from ..sources.image_files import image_file_batches
 from .config import Config, read_config
 from .model_files import refuse_existing_model, written_whole
 from .scoring import read
+from .seen_patients import SeenPatients
 
 BATCH = 256
 MIN_PICTURES = 16
@@ -31,7 +32,7 @@ TIMED = 3, 8  # the steps between which the speed is taken: the first pay for wh
 AVERAGED = 10  # steps of the first and the last loss
 TAKEN = {
     "image": {"backbone", "size", "window", "denoise", "enhance", "slices", "flip"},
-    "train": {"seed", "device", "workers"},
+    "train": {"seed", "holdout", "device", "workers"},
 }
 LIBRARIES = ("multimodal-clinical", "numpy", "safetensors", "torch", "torchvision")
 FOLDER = {"mark": FACTS, "what": "folder of pretrain-images"}
@@ -77,6 +78,7 @@ def pretrain_images(
     """Train a backbone on `images`, a cohort or a folder of image files of any depth; labels are not read.
 
     Each slice of a volume is a picture of its own. All pictures are held in memory: size * size bytes each.
+    config  train.holdout: leave that share of a cohort's patients out, the same as a training with that seed
     epochs  passes over the pictures, but at least 300 steps and at most `max_steps` in all
     split   only the records of this split, of a cohort
     Raises UsageError if `out` exists, for a device that is not there, or if the training diverges; CohortError;
@@ -90,7 +92,9 @@ def pretrain_images(
         raise UsageError(f"train.device: {error}") from None
     preparation = preparation_of(config.image.model_dump())
     started = time.perf_counter()
-    pixels, refused = read_pictures(batches_of(images, split, ignore), config, progress)
+    cohort = cohort_of(images, config, split, ignore)
+    batches = image_file_batches(images, BATCH) if cohort is None else cohort.batches(BATCH)
+    pixels, patients, refused = read_pictures(batches, config, progress)
     for code, count in refused.items():
         report(f"{code}: {count:,} images are not used")
     if len(pixels) < MIN_PICTURES:
@@ -116,6 +120,8 @@ def pretrain_images(
         "steps": steps,
         "batch_size": min(batch_size, len(pixels)),
         "seed": config.train.seed,
+        "holdout": config.train.holdout,
+        "patients": None if cohort is None else SeenPatients.of(patients, config.train.seed).to_json(),
         "loss": {"first": loss[0], "last": loss[1]},
         "features": trained.backbone.features,
         "effective_rank": rank,
@@ -128,32 +134,40 @@ def pretrain_images(
     return Pretraining(len(pixels), refused, steps, loss, rank, trained.backbone.features, seconds)
 
 
-def batches_of(images: Path, split: str | None, ignore: Collection[str]) -> Iterator[Batch]:
-    """The images of a cohort, or of a folder without cohort.toml. Raises UsageError for the split of such a folder."""
-    if not images.is_dir() or (images / "cohort.toml").is_file():
-        cohort = Cohort.open(images, ignore=ignore)
-        return (cohort if split is None else cohort.of_split(split)).batches(BATCH)
-    if split is not None or ignore:
-        raise UsageError(f"{shown(images.name)} has no cohort.toml: --split and --ignore are for cohorts")
-    return image_file_batches(images, BATCH)
+def cohort_of(images: Path, config: Config, split: str | None, ignore: Collection[str]) -> Cohort | None:
+    """The records to learn from, of a cohort; None for a folder without cohort.toml, which knows no patients.
+
+    Raises UsageError for a split or holdout of such a folder.
+    """
+    if images.is_dir() and not (images / "cohort.toml").is_file():
+        if split is not None or config.train.holdout or ignore:
+            message = f"{shown(images.name)} has no cohort.toml: --split, --holdout and --ignore are for cohorts"
+            raise UsageError(message)
+        return None
+    cohort = Cohort.open(images, ignore=ignore)
+    if split is not None:
+        cohort = cohort.of_split(split)
+    return cohort.split(config.train.holdout, config.train.seed)[0] if config.train.holdout else cohort
 
 
 def read_pictures(
     batches: Iterator[Batch], config: Config, progress: Callable[[str, float, float | None], None]
-) -> tuple[np.ndarray, dict[str, int]]:
-    """uint8 (k, size, size): every usable slice of every image; and {code: how many images were refused}."""
+) -> tuple[np.ndarray, set[str], dict[str, int]]:
+    """uint8 (k, size, size): every usable slice of every image; whose they are; {code: how many were refused}."""
     pixels = [np.zeros((0, config.image.size, config.image.size), dtype=np.uint8)]
+    patients: set[str] = set()
     refused: Counter[str] = Counter()
     done = 0
     for batch in batches:
         inputs = read(batch, "image", config)
         pixels.append(inputs.pixels)
+        patients.update(batch.patient_ids[inputs.present])
         of_paths = [problem for _, problem in batch.problems if problem.where.startswith(("image", "file"))]
         found = [*of_paths, *(problem for _, problem in inputs.problems)]
         refused.update(problem.code for problem in found if problem.severity == "refuse")
         done += len(batch.images)
         progress(f"reading: {done:,} images", 0, None)
-    return np.concatenate(pixels), dict(sorted(refused.items()))
+    return np.concatenate(pixels), patients, dict(sorted(refused.items()))
 
 
 def clock(

@@ -21,6 +21,7 @@ from ..records import MeasurementKind, ModelError, Problem, Target
 from .baselines import Baselines
 from .config import Config
 from .model_files import SCHEMA, write_manifest
+from .seen_patients import SeenPatients
 from .stack import Stack
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
         "figures": model.figures_,
     }
     _write_json(folder / "model.json", state)
-    _write_json(folder / "patients.json", {"salt": model.salt_, "hmac_sha256": sorted(model.patients_)})
+    pretraining = model.pretraining_patients_ and model.pretraining_patients_.to_json()
+    _write_json(folder / "patients.json", {**model.patients_.to_json(), "pretraining": pretraining})
     arrays = {"base": stack.base, "variant": stack.variant, "single": stack.single, "limit": stack.limit}
     arrays |= {"temperature": stack.temperature, "thresholds": model.thresholds_}
     arrays |= {"head.slope": stack.head.slope, "head.shift": stack.head.shift}
@@ -72,7 +74,9 @@ def read_model(model: ClinicalModel, folder: Path, device: str) -> None:
     model.config = model.config_ = Config.model_validate(state["config"])
     model.targets_ = {target["name"]: Target.model_validate(target) for target in state["targets"]}
     patients = json.loads((folder / "patients.json").read_text(encoding="utf-8"))
-    model.salt_, model.patients_ = patients["salt"], frozenset(patients["hmac_sha256"])
+    model.patients_ = SeenPatients.from_json(patients)
+    pretraining = patients.get("pretraining")
+    model.pretraining_patients_ = pretraining and SeenPatients.from_json(pretraining)
     model.summary_, model.figures_ = state["summary"], state["figures"]
     model.problems_ = [Problem(**problem) for problem in state["problems"]]
     model.own_measurements_ = {kind["code"]: _kind_of(kind) for kind in state["own_measurements"]}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from .kept_work import KeptWork, digest, run_of
 from .out_of_fold import answer_out_of_fold, as_scored
 from .partial import check_run, start_run
 from .scoring import read
+from .seen_patients import SeenPatients, seen_by_weights
 from .stack import Stack, exclusive_units, fit_stack
 
 MIN_LABELS = 10
@@ -41,8 +40,8 @@ class Trained:
     thresholds: np.ndarray
     baselines: Baselines
     baseline_thresholds: Mapping[str, np.ndarray]
-    salt: str
-    patients: frozenset[str]
+    patients: SeenPatients
+    pretraining_patients: SeenPatients | None
     figures: Mapping[str, Any]
     summary: Mapping[str, Any]
     problems: Sequence[Problem]
@@ -64,8 +63,10 @@ def train(
     run = run_of(cohort, config, pick_device(config.train.device)) if kept_in else {}
     if kept_in:
         check_run(kept_in, run)
+    held_out: Collection[str] = ()
     if config.train.holdout:
-        cohort, _ = cohort.split(config.train.holdout, config.train.seed)
+        cohort, left_out = cohort.split(config.train.holdout, config.train.seed)
+        held_out = sorted(set(left_out.patient_ids))
     problems: list[Problem] = []
     targets, labels = usable_targets(cohort, problems)
     batch = cohort.batch()
@@ -84,6 +85,10 @@ def train(
             problems.append(Problem("MODALITY_RARE", modality, message))
     if not inputs:
         raise CohortError("COHORT_FORM", f"no modality is usable in {config.fusion.min_records} records.")
+    pretraining = seen_by_weights(Path(config.image.weights)) if "image" in inputs and config.image.weights else None
+    if pretraining and (seen := int(pretraining.among(held_out).sum())):
+        message = f"{seen:,} of the {len(held_out):,} patients held out are among those whose pictures it learnt from"
+        problems.append(Problem("PRETRAINED_ON_HELD_OUT", "image.weights", message))
     for problem in problems:
         report(str(problem))
     groups = join_groups(batch.patient_ids, [one.fingerprints() for one in inputs.values()])
@@ -114,7 +119,6 @@ def train(
         return _thresholds(config.trust.threshold, labels[usable], probability[usable], units)
 
     scored, thresholds, baseline_thresholds = as_scored(outside, choose, cohort, targets, labels, fitted, folds, units)
-    salt = hashlib.sha256(f"{config.train.seed}\n{sorted(set(batch.patient_ids))}".encode()).hexdigest()
     return Trained(
         targets=targets,
         encoders=fitted.encoders,
@@ -122,8 +126,8 @@ def train(
         thresholds=thresholds,
         baselines=baselines,
         baseline_thresholds=baseline_thresholds,
-        salt=salt,
-        patients=frozenset(hashed_patients(batch.patient_ids, salt)),
+        patients=SeenPatients.of(batch.patient_ids, config.train.seed),
+        pretraining_patients=pretraining,
         figures=tabulate(scored, random_state=config.train.seed),
         summary=_summary(cohort, batch, targets, labels, fitted, stack, groups),
         problems=problems,
@@ -142,11 +146,6 @@ def check_options(config: Config) -> None:
             encoder = new_encoder(name, config)
             if hasattr(encoder, "check"):
                 encoder.check()
-
-
-def hashed_patients(patient_ids: Sequence[str], salt: str) -> list[str]:
-    """HMAC-SHA-256 of each id under the model's salt, in hex."""
-    return [hmac.new(salt.encode(), str(patient).encode(), hashlib.sha256).hexdigest() for patient in patient_ids]
 
 
 def usable_targets(cohort: Any, problems: list[Problem]) -> tuple[dict[str, Target], np.ndarray]:

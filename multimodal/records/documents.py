@@ -115,7 +115,9 @@ class MeasuredCohort(Form):
 
     records: int = Field(description="records that were scored")
     patients: int = Field(description="their patients")
-    excluded_training_patients: int = Field(description="patients left out because the model trained on them")
+    excluded_training_patients: int = Field(
+        description="patients left out: the model, or the image weights it began with, trained on them"
+    )
     no_input: int = Field(description="records without any usable modality")
     abstained: int = Field(description="records on which a gate kept the decision back")
     includes_training_patients: int | None = Field(

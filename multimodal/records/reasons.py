@@ -110,6 +110,10 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
         "COLOUR_CONVERTED": ("a colour or transparent picture, read as grey", "Nothing: it is on record."),
         "NOT_FINITE": ("pixels that are not finite numbers, read as padding", "Nothing: check the picture."),
         "MISLABELLED": ("the content is another format than the name says", "Nothing: the content decides."),
+        "PRETRAINED_ON_HELD_OUT": (
+            "`image.weights` have seen pictures of patients held out; `evaluate` leaves these out",
+            "Give `pretrain-images` the --holdout and --seed of `train`.",
+        ),
         "TOO_FEW_LABELS": ("a target or class with too few known labels is left out", "Add labelled patients."),
         "MODALITY_RARE": ("a modality with too few training records gets no encoder", "Add records that have it."),
     },

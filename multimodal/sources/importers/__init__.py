@@ -25,11 +25,11 @@ IMPORTERS = {
 }
 
 
-def import_source(source: str, path: Path | str, **options: str | Path | Sequence[str]) -> CohortTables:
+def import_source(source: str, path: Path | str, **options: str | Path | Sequence[str] | bool) -> CohortTables:
     """The collection at `path` (upstream's folder, or its main file), read by IMPORTERS[source].
 
     Options: covid-chestxray `purpose` = diagnosis | outcome; openi `sections` = findings[,impression ...];
-    image-folder `labels` = a table, `file_column`, `patient_column`, `label_columns` of it.
+    image-folder `labels` = a table, `file_column`, `patient_column`, `label_columns` of it; `number_records`.
     Raises UsageError for an unknown source or option, CohortError where upstream's files or columns are missing.
     """
     if source not in IMPORTERS:

@@ -20,7 +20,7 @@ import pandas as pd
 from ...records import CohortError, UsageError, shown
 from ..tables import CohortTables
 from .assembly import one_label_a_record, one_value_a_record, summary
-from .image_files import Pictures, identical, list_pictures, masks, passed_over, places_of, stem_of
+from .image_files import Pictures, ending_of, identical, list_pictures, masks, passed_over, places_of, stem_of
 from .image_labels import Labels, class_labels, column_labels, joined
 from .image_table import find_pictures, read_image_table
 from .upstream import named
@@ -40,11 +40,15 @@ def import_image_folder(
     file_column: str = "",
     patient_column: str = "",
     label_columns: Sequence[str] = (),
+    number_records: bool = False,
 ) -> CohortTables:
     """The pictures below `path` as a cohort, labelled by their folders or by the table `labels`.
 
     labels         a CSV, TSV or Parquet file; its columns are found by their usual names (image_table.SPELLINGS)
     file_column, patient_column, label_columns  name them where they are called otherwise, or several may be meant
+
+    number_records  records are image-000001, ... by their pictures' paths in order, and the files are called so too;
+                    else both are called as the pictures are
 
     A folder below the class's with two or more DICOM files is one series; with a table, a folder that a row names.
     Raises UsageError for a column without a table, or that the table lacks; CohortError: COHORT_NOT_FOUND,
@@ -60,8 +64,10 @@ def import_image_folder(
             path, Path(labels), file_column=file_column, patient_column=patient_column, label_columns=label_columns
         )
         origin = f"labels of the table {_plain(Path(labels).name)}"
-    tables, files = _tables(rows, pictures, values, account)
-    account += _same_pictures(rows, pictures, tables)
+    tables, files = _tables(rows, pictures, values, account, number_records)
+    account += _same_pictures(rows, pictures, tables, number_records)
+    if len(rows) and not number_records:
+        account.append("CAUTION: record ids are made of file names; if these name patients, use --number-records")
     folder = _plain(path.resolve().name)
     return CohortTables(
         name=folder,
@@ -81,8 +87,8 @@ def _by_folder(path: Path) -> tuple[pd.DataFrame, Pictures, Labels, list[str]]:
         raise CohortError("LAYOUT_UNCLEAR", f"{shown(path.name)} holds no pictures.")
     splits = [name for name in tops if name.lower() in SPLITS]
     if splits and splits != tops:
-        other = [name for name in tops if name not in splits]
-        message = f"{named(splits)} are named as splits, {named(other)} not: give a folder that holds either."
+        other = set(tops) - set(splits)
+        message = f"{named(splits)} are named as splits, {len(other):,} other folders not: give a folder of either."
         raise CohortError("LAYOUT_UNCLEAR", message)
     level = 1 if splits else 0
     pictures = {name: (file,) for name, file in listing.pictures.items()}
@@ -120,7 +126,8 @@ def _by_table(path: Path, file: Path, **columns) -> tuple[pd.DataFrame, Pictures
     table = read_image_table(file, **columns)
     listing = list_pictures(path)
     series = listing.series()
-    found = find_pictures(table.rows["file"][table.rows["file"] != ""], [*listing.pictures, *series])
+    cells = table.rows.set_index("row")["file"]
+    found = find_pictures(cells[cells != ""], [*listing.pictures, *series])
     pictures = {name: series[name] if name in series else (listing.pictures[name],) for name in sorted(found.values())}
     rows = table.rows.assign(
         name=table.rows["file"].map(lambda cell: found.get(cell, cell)), here=table.rows["file"].isin(found.keys())
@@ -145,7 +152,7 @@ def _by_table(path: Path, file: Path, **columns) -> tuple[pd.DataFrame, Pictures
 
 
 def _tables(
-    rows: pd.DataFrame, pictures: Pictures, values: pd.DataFrame, account: list[str]
+    rows: pd.DataFrame, pictures: Pictures, values: pd.DataFrame, account: list[str], number_records: bool
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Path]]:
     """The cohort's tables and files; `rows` gets the column record_id, `account` what was merged or is unknown.
 
@@ -159,7 +166,8 @@ def _tables(
     first = ~pd.DataFrame({"name": rows["name"], "patient": rows["patient"], "apart": apart}).duplicated()
     keys = list(zip(rows["name"], rows["patient"], apart))
     distinct = [key for key, is_first in zip(keys, first) if is_first]
-    ids = dict(zip(distinct, _record_ids([name or f"row-{row}" for name, _, row in distinct])))
+    names = [name or f"row-{row}" for name, _, row in distinct]
+    ids = dict(zip(distinct, _numbers(distinct) if number_records else _record_ids(names)))
     rows["record_id"] = [ids[key] for key in keys]
     if len(rows) > len(distinct):
         account.append(f"rows of the same picture and patient, merged: {len(rows) - len(distinct):,}")
@@ -183,7 +191,11 @@ def _tables(
         age_years=fields["age_years"], sex=fields["sex"], prediction_time="", split=fields["split"]
     )
     named_ones = records[records["name"] != ""]
-    places = places_of(named_ones["name"].drop_duplicates())
+    own_names = named_ones["name"].drop_duplicates()
+    if number_records:
+        places = {name: f"images/{record_id}{ending_of(name)}" for record_id, name in own_names.items()}
+    else:
+        places = places_of(own_names)
     images = pd.DataFrame({"path": named_ones["name"].map(places), "kind": "", "view": fields["view"], "time": ""})
     tables = {
         "patients": patients.rename_axis("record_id").reset_index(),
@@ -196,10 +208,10 @@ def _tables(
             if clashes:
                 account.append(f"label {target} unknown because rows of one picture contradict: {clashes:,} records")
         tables["labels"] = pd.DataFrame(labels).rename_axis("record_id").reset_index()
-    return tables, _files(pictures, places)
+    return tables, _files(pictures, places, number_records)
 
 
-def _files(pictures: Pictures, places: Mapping[str, str]) -> dict[str, Path]:
+def _files(pictures: Pictures, places: Mapping[str, str], number_slices: bool) -> dict[str, Path]:
     """{path inside the cohort: its file}; a series is a folder."""
     files = {}
     for name, sources in pictures.items():
@@ -207,9 +219,17 @@ def _files(pictures: Pictures, places: Mapping[str, str]) -> dict[str, Path]:
             files[places[name]] = sources[0]
         else:
             slices = places_of(source.name for source in sources)
-            for source in sources:
-                files[f"{places[name]}/{slices[source.name].removeprefix('images/')}"] = source
+            for number, source in enumerate(sources, 1):
+                called = slices[source.name].removeprefix("images/")
+                files[f"{places[name]}/{f'{number:06}{ending_of(called)}' if number_slices else called}"] = source
     return files
+
+
+def _numbers(keys: Sequence[tuple[str, str, str]]) -> list[str]:
+    """image-000001, ... for (picture, patient, row), sorted; those without a picture come last, as they stand."""
+    by_name = sorted(keys, key=lambda key: (key[0] == "", key[:2] if key[0] else ()))
+    place = {key: number for number, key in enumerate(by_name, 1)}
+    return [f"image-{place[key]:06}" for key in keys]
 
 
 def _record_ids(names: Sequence[str]) -> list[str]:
@@ -234,9 +254,11 @@ def _plain(name: str) -> str:
     return " ".join(name.encode("utf-8", "backslashreplace").decode().split())
 
 
-def _same_pictures(rows: pd.DataFrame, pictures: Pictures, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+def _same_pictures(
+    rows: pd.DataFrame, pictures: Pictures, tables: Mapping[str, pd.DataFrame], number_records: bool
+) -> list[str]:
     """The account of pictures with the same bytes: where they are of different labels, patients or splits, an answer
-    may be known from the training."""
+    may be known from the training. Record ids that are made of files' names are not shown."""
     records = rows.drop_duplicates("record_id").set_index("record_id")[["name", "patient"]].replace("", None)
     records["split"] = tables["patients"].set_index("record_id")["split"].replace("", None)
     labels = tables["labels"].set_index("record_id") if "labels" in tables else pd.DataFrame(index=records.index)
@@ -253,5 +275,6 @@ def _same_pictures(rows: pd.DataFrame, pictures: Pictures, tables: Mapping[str, 
         if counts[column].any():
             groups = counts.index[counts[column]]
             ids = several.index[group.loc[several.index].isin(groups)]
-            lines.append(f"CAUTION: of these groups, with different {what}: {len(groups):,} ({named(ids, 6)})")
+            which = f" ({named(ids, 6)})" if number_records else ""
+            lines.append(f"CAUTION: of these groups, with different {what}: {len(groups):,}{which}")
     return lines

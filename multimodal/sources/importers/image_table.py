@@ -150,25 +150,27 @@ class PictureNames:
         return set()
 
 
-def find_pictures(cells: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+def find_pictures(cells: pd.Series, names: Iterable[str]) -> dict[str, str]:
     """{cell: the picture that it names}, for the cells whose picture is there.
 
+    cells  text, by the number of their row in the file, which messages name: a cell may hold a patient's name
     Raises CohortError LAYOUT_UNCLEAR where a cell fits several pictures, or two cells the same one.
     """
     pictures = PictureNames(names)
-    found, cells_of = {}, {}
-    for cell in dict.fromkeys(cells):
+    found: dict[str, str] = {}
+    rows_of: dict[str, list[str]] = {}
+    for row, cell in cells.drop_duplicates().items():
         fitting = pictures.find(cell)
         if len(fitting) > 1:
-            message = (
-                f"the file {shown(cell, 80)} may be {named(sorted(fitting), 3)}: write its path from the folder on."
-            )
+            message = f"the file of row {row} may be {len(fitting)} pictures: write its path from the folder on."
             raise CohortError("LAYOUT_UNCLEAR", message)
         if fitting:
             (found[cell],) = fitting
-            cells_of.setdefault(found[cell], []).append(cell)
-    for name, several in cells_of.items():
-        if len(several) > 1:
-            message = f"the files {named(several, 3)} would all be {shown(name, 80)}: write paths from the folder on."
+            rows_of.setdefault(found[cell], []).append(row)
+    for rows in rows_of.values():
+        if len(rows) > 1:
+            message = (
+                f"the files of the rows {', '.join(rows[:3])} would be one picture: write paths from the folder on."
+            )
             raise CohortError("LAYOUT_UNCLEAR", message)
     return found

@@ -1,0 +1,61 @@
+"""Whom a model, or the weights that it began with, was trained on: keyed hashes of the patients' ids."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..encoders.pretrained import FACTS
+from ..records import UsageError
+
+
+@dataclass(frozen=True)
+class SeenPatients:
+    """salt: the key; hashes: HMAC-SHA-256 of each patient's id under it, in hex."""
+
+    salt: str
+    hashes: frozenset[str]
+
+    @classmethod
+    def of(cls, patient_ids: Collection[str], seed: int) -> SeenPatients:
+        """The same patients and seed give the same salt."""
+        salt = hashlib.sha256(f"{seed}\n{sorted(set(patient_ids))}".encode()).hexdigest()
+        return cls(salt, frozenset(_hash(patient, salt) for patient in set(patient_ids)))
+
+    def among(self, patient_ids: Sequence[str]) -> np.ndarray:
+        """bool (n,): which of these patients were seen."""
+        return np.array([_hash(patient, self.salt) in self.hashes for patient in patient_ids], dtype=bool)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"salt": self.salt, "hmac_sha256": sorted(self.hashes)}
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> SeenPatients:
+        """Raises KeyError or TypeError for what `to_json` did not write."""
+        return cls(str(state["salt"]), frozenset(state["hmac_sha256"]))
+
+
+def seen_by_weights(weights: Path) -> SeenPatients | None:
+    """Whose pictures the weights learnt from: None for a file, and for a pretraining on no cohort, which do not say.
+
+    weights  as image.weights
+    Raises UsageError for a folder of pretrain-images that is damaged.
+    """
+    if not weights.is_dir():
+        return None
+    try:
+        state = json.loads((weights / FACTS).read_text(encoding="utf-8")).get("patients")
+        return None if state is None else SeenPatients.from_json(state)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise UsageError(f"{weights} is damaged or was edited: run pretrain-images again") from None
+
+
+def _hash(patient_id: str, salt: str) -> str:
+    return hmac.new(salt.encode(), str(patient_id).encode(), hashlib.sha256).hexdigest()
