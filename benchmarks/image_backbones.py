@@ -1,7 +1,9 @@
 """The operations a second that the machine reaches, and each backbone's images per second and share of them.
 
-The parts of `images.py` that know no picture. Run by itself it is the other process of that program: it answers tasks
-on its standard input, one JSON line each, with one thread.
+A share above 1 is possible: a convolution may need fewer operations than are counted (Winograd), and torch counts the
+way back through grouped ones (EfficientNet's) as if they had no groups. These are the parts of `images.py` that know no
+picture. Run by itself this is the other process of that program: it answers tasks on its standard input, one JSON line
+each, with one thread.
 """
 
 from __future__ import annotations

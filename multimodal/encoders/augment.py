@@ -2,7 +2,7 @@
 since left and right carry meaning in a chest.
 
 Whole batches at a time, each picture with parameters of its own: torchvision's transforms draw one set for a batch, and
-one picture at a time they are some ten times slower on a CPU. The geometry is torchvision's, which the tests compare.
+one picture at a time they are slower (benchmarks/images.py). The geometry is torchvision's, which the tests compare.
 """
 
 from __future__ import annotations
