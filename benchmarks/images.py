@@ -34,7 +34,7 @@ from multimodal.imaging.prepare import normalised, padded, percentiles, resized
 from multimodal.imaging.worker import answer
 from multimodal.learning.torchvision_shim import torchvision  # noqa: F401  (before its transforms)
 from multimodal.records import Batch
-from multimodal.sources.image_files import image_file_batches
+from multimodal.sources.loose_files import image_file_batches
 
 ROUNDS = 3
 STEPS = {

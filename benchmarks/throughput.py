@@ -25,7 +25,7 @@ from multimodal.encoders.bert import BERT
 from multimodal.encoders.inputs import ImageInputs, VitalsInputs
 from multimodal.imaging import Preparation, prepare, read_image
 from multimodal.notes import Notes, load
-from multimodal.notes.chunks import chunked
+from multimodal.notes.chunks import Chunk, chunked
 from multimodal.records import InputError
 from multimodal.vitals import check
 
@@ -77,7 +77,7 @@ def plainly(model: ClinicalModel, cohort: Cohort, row: int) -> np.ndarray:
         size = model.config_.image.size
         inputs["image"] = as_inputs(np.zeros((1, size, size), np.uint8), [""])
     if "notes" in inputs and not inputs["notes"].present[0]:
-        inputs["notes"] = Notes(np.zeros(1, int), [""], [], 1)
+        inputs["notes"] = Notes.of_texts([""])
     evidence = {
         name: np.stack([plain_evidence(encoder, inputs[name]) for encoder in model.encoders_[name].values()], axis=1)
         for name in model.modalities
@@ -120,14 +120,19 @@ def plain_evidence(encoder, inputs) -> np.ndarray:
 def plain_bert(encoder: BERT, notes: Notes) -> np.ndarray:
     """Chunk by chunk, each padded to the model's longest."""
     chunks = chunked(notes, encoder.tokenizer_, length=encoder.length)
-    tokens = [chunks.tokens[chunk] for chunk in chunks.chunk] or [tuple(encoder.tokenizer_("")["input_ids"])]
+    context = torch.from_numpy(encoder.context_.columns(notes, chunks.note, chunks.section)).float()
+    held = [chunks.distinct[chunk] for chunk in chunks.chunk]
+    if not held:
+        ids = tuple(encoder.tokenizer_("")["input_ids"])
+        held, context = [Chunk(ids, (0,) * len(ids))], torch.zeros(1, encoder.context_.width)
     log_odds, attention = [], []
-    for ids in tokens:
+    for (ids, marks), beside in zip(held, context, strict=True):
         padding = encoder.length - len(ids)
         shown = torch.tensor([[*ids, *[encoder.tokenizer_.pad_token_id] * padding]])
         mask = torch.tensor([[1] * len(ids) + [0] * padding])
         with torch.inference_mode():
-            said, heard, _ = encoder.network_(shown, mask)
+            sentence = encoder.network_.sentences(shown, mask, torch.tensor([[*marks, *[0] * padding]]))
+            said, heard = encoder.network_.answers(sentence, beside[None])
         log_odds.append(said.double().numpy())
         attention.append(heard.double().numpy())
     weight = np.exp(np.concatenate(attention) - np.max(attention, axis=0))

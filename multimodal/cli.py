@@ -319,13 +319,14 @@ def pretrain_images(
     quiet: Quiet = False,
 ) -> None:
     """Train an image backbone on pictures without labels, for `train --set image.weights=DIR`."""
-    from .model.pretraining import pretrain_images as pretrained
+    from .model.image_pretraining import TAKEN
+    from .model.image_pretraining import pretrain_images as pretrained
     from .model.pretraining import pretraining_config
 
     given = {"image.backbone": backbone, "image.size": size}
     given |= {"train.seed": seed, "train.holdout": holdout, "train.device": device}
     flags = [f"{key}={value}" for key, value in given.items() if value is not None]
-    options = pretraining_config([*(assignments or ()), *flags])
+    options = pretraining_config([*(assignments or ()), *flags], TAKEN)
     with progress(quiet, "reading") as (advance, say):
         found = pretrained(
             images,
@@ -345,6 +346,59 @@ def pretrain_images(
     loss = f"{found.loss[0]:.3f} -> {found.loss[1]:.3f}"
     head = ("pictures", "steps", "loss", "effective rank", "seconds")
     print_table(head, [(f"{found.pictures:,}", f"{found.steps:,}", loss, rank, f"{found.seconds:.0f}")])
+
+
+@app.command("pretrain-notes")
+def pretrain_notes(
+    texts: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TEXTS", help="A cohort, a folder of text files, or a .txt with a text a line.", show_default=False
+        ),
+    ],
+    out: OutFolder,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the distinct sentences.")] = 60,
+    max_steps: Annotated[int, typer.Option(min=1, help="At most so many, whatever the epochs.")] = 20_000,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="notes.KEY=VALUE", help="The network, as in `train` (repeatable)."),
+    ] = None,
+    holdout: Annotated[
+        float | None,
+        typer.Option(help="As in `train`: with its --seed and --split, the same patients.", show_default=False),
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Governs everything random.", show_default=False)] = None,
+    device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
+    ignore: Ignore = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a BERT on the words of texts without labels, for `train --set notes.checkpoint=DIR`."""
+    from .model.notes_pretraining import TAKEN
+    from .model.notes_pretraining import pretrain_notes as pretrained
+    from .model.pretraining import pretraining_config
+
+    given = {"train.seed": seed, "train.holdout": holdout, "train.device": device}
+    flags = [f"{key}={value}" for key, value in given.items() if value is not None]
+    options = pretraining_config([*(assignments or ()), *flags], TAKEN)
+    with progress(quiet, "reading") as (advance, say):
+        found = pretrained(
+            texts,
+            out,
+            config=options,
+            epochs=epochs,
+            max_steps=max_steps,
+            split=split,
+            ignore=ignore or (),
+            overwrite=overwrite,
+            progress=lambda what, done, total: advance(done, total, what),
+            report=say,
+        )
+        say(f"{out}: {found.texts:,} texts")
+    loss = f"{found.loss[0]:.3f} -> {found.loss[1]:.3f}"
+    head = ("texts", "distinct sentences", "steps", "loss", "seconds")
+    print_table(head, [(f"{found.texts:,}", f"{found.sentences:,}", f"{found.steps:,}", loss, f"{found.seconds:.0f}")])
 
 
 @app.command()

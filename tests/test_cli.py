@@ -24,9 +24,10 @@ from multimodal.model.config import Config
 from multimodal.records import UsageError
 from multimodal.sources.importers import IMPORTERS
 
-COMMANDS = (
-    "codes demo evaluate import inspect new predict pretrain-images schema serve synthesize train validate".split()
-)
+COMMANDS = [
+    *("codes", "demo", "evaluate", "import", "inspect", "new", "predict", "pretrain-images", "pretrain-notes"),
+    *("schema", "serve", "synthesize", "train", "validate"),
+]
 
 
 @pytest.fixture

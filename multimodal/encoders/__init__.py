@@ -10,6 +10,10 @@ and where it is trained in steps
   fit(..., steps=None)                         takes just so many if told; steps_ afterwards: how many it took
   on_step                                      called after each
   kept_in                                      a folder for the state of a running `fit`, to go on from, or None
+and where it learns without labels first, once for all folds
+  pretraining_steps(inputs)                    how many steps `pretrain` takes, 0: there is nothing to do
+  pretrain(inputs, folder, *, random_state)    write what `fit` starts from
+  start                                        that folder, or None
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ class Entry(NamedTuple):
 ENCODERS: dict[str, Entry] = {
     "cnn": Entry("image", "multimodal.encoders.cnn:CNN"),
     "words": Entry("notes", "multimodal.encoders.linear_words:LinearWords"),
+    "sentences": Entry("notes", "multimodal.encoders.linear_sentences:LinearSentences"),
     "bert": Entry("notes", "multimodal.encoders.bert:BERT"),
     "forest": Entry("vitals", "multimodal.encoders.tabular:Forest"),
     "logistic": Entry("vitals", "multimodal.encoders.tabular:Logistic"),

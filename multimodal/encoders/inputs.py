@@ -1,6 +1,7 @@
 """What the encoders of a modality read: each item opened once, checked, and kept as arrays.
 
-READERS maps a modality to `read(batch, options, workers=) -> inputs`, options being its section of the config.
+READERS maps a modality to `read(batch, options, workers=, own_words=()) -> inputs`: its section of the config, and the
+targets' own words.
 Inputs have
   len(inputs)       the number of records          .present   bool (n,), a usable item is there
   .take(rows)       the records at rows            .problems  (record index, Problem)
@@ -134,9 +135,12 @@ def preparation_of(options: Mapping[str, Any]) -> Preparation:
     return Preparation(**{field.name: options[field.name] for field in fields(Preparation)})
 
 
-def read_images(batch: Batch, options: Mapping[str, Any], *, workers: int) -> ImageInputs:
+def read_images(
+    batch: Batch, options: Mapping[str, Any], *, workers: int, own_words: Sequence[str] = ()
+) -> ImageInputs:
     from ..imaging import load
 
+    del own_words
     images = load(batch, preparation_of(options), workers=workers)
     return ImageInputs(
         record=images.record,
@@ -151,17 +155,20 @@ def read_images(batch: Batch, options: Mapping[str, Any], *, workers: int) -> Im
     )
 
 
-def read_notes(batch: Batch, options: Mapping[str, Any], *, workers: int) -> Any:
-    from ..notes import load
-
-    del options, workers
-    return load(batch)
-
-
-def read_vitals(batch: Batch, options: Mapping[str, Any], *, workers: int) -> VitalsInputs:
-    from ..vitals import check
+def read_notes(batch: Batch, options: Mapping[str, Any], *, workers: int, own_words: Sequence[str] = ()) -> Any:
+    from ..notes import load, own_headings
 
     del workers
+    masked = own_words if options["mask_words"] else ()
+    return load(batch, headings=own_headings(options["headings"]), own_words=masked)
+
+
+def read_vitals(
+    batch: Batch, options: Mapping[str, Any], *, workers: int, own_words: Sequence[str] = ()
+) -> VitalsInputs:
+    from ..vitals import check
+
+    del own_words, workers
     return VitalsInputs(batch, check(batch, convert_suspect=options["convert_suspect"]))
 
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from multimodal.model.seen_patients import begun_with
 from multimodal.records import shown
 
 if TYPE_CHECKING:
@@ -96,13 +97,13 @@ def description(model: ClinicalModel) -> str:
 
 
 def _origin_of_weights(model: ClinicalModel) -> list[str]:
-    if not (model.config_.image.weights and "image" in model.modalities):
-        return []
-    seen = model.pretraining_patients_
-    known = "; whose pictures they learnt from is unknown"
-    if seen is not None:
-        known = f", which learnt from pictures of {len(seen.hashes):,} patients"
-    return [f"began from    image weights{known}"]
+    lines = []
+    for modality, option, _ in begun_with(model.config_):
+        if modality in model.modalities:
+            seen = model.pretraining_patients_.get(option)
+            known = "whom it learnt from is unknown" if seen is None else f"learnt from {len(seen.hashes):,} patients"
+            lines.append(f"began from    {option}: {known}")
+    return lines
 
 
 def facts(model: ClinicalModel) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..sources import Cohort
 from .config import Config
 from .model_files import check_manifest, written_whole
 from .saved import read_model, write_model
-from .scoring import Scores, gather, provenance_of, read
+from .scoring import Scores, gather, read
 from .seen_patients import SeenPatients
 from .stack import decide
 from .training import train
@@ -29,8 +29,8 @@ class ClinicalModel:
 
     After `fit` or `load`: targets_ {name: Target}; modalities_ in order; thresholds_ float (T,), NaN in an exclusive
     group; figures_ the cross-fitted figures; summary_ what it was trained on; own_measurements_ the codes that the
-    training cohort added to the measurement table; patients_ whom it was trained on, and pretraining_patients_ whom the
-    image weights that it began with, None where there are none or they do not say; encoders_, stack_, baselines_.
+    training cohort added to the measurement table; patients_ whom it was trained on, and pretraining_patients_ whom
+    what it began with, {option: patients} of those that say; encoders_, stack_, baselines_.
     """
 
     def __init__(self, config: Config | None = None):
@@ -58,7 +58,7 @@ class ClinicalModel:
         self.baselines_ = fitted.baselines
         self.baseline_thresholds_ = fitted.baseline_thresholds
         self.patients_: SeenPatients = fitted.patients
-        self.pretraining_patients_: SeenPatients | None = fitted.pretraining_patients
+        self.pretraining_patients_: dict[str, SeenPatients] = dict(fitted.pretraining_patients)
         self.figures_, self.summary_ = dict(fitted.figures), dict(fitted.summary)
         self.problems_: list[Problem] = list(fitted.problems)
         self.own_measurements_ = dict(fitted.own_measurements)
@@ -130,8 +130,8 @@ class ClinicalModel:
         """The log-odds with every set of modalities shown, and what was found on the way."""
         missing = {code: kind for code, kind in self.own_measurements_.items() if code not in batch.table}
         batch = replace(batch, table=batch.table.extended(missing))
-        inputs = {modality: read(batch, modality, self.config_) for modality in self.modalities}
-        evidence, present, problems = gather(self.encoders_, inputs, precision)
+        inputs = {modality: read(batch, modality, self.config_, self.targets_.values()) for modality in self.modalities}
+        evidence, present, problems, provenance = gather(self.encoders_, inputs, precision)
         z = self.stack_.z(evidence)
         read_problems = [problem for one in inputs.values() for problem in one.problems]
         abstained = np.where(present.any(axis=1), None, "NO_INPUT")
@@ -140,7 +140,7 @@ class ClinicalModel:
             value=self.stack_.value(z, present),
             problems=[*batch.problems, *read_problems, *problems],
             abstained=abstained,
-            provenance=provenance_of(inputs),
+            provenance=provenance,
             z=z,
             inputs=inputs,
         )
@@ -165,9 +165,9 @@ class ClinicalModel:
         }
 
     def trained_on(self, patient_ids: Sequence[str]) -> np.ndarray:
-        """bool (n,): whether the model was trained on these patients, or the image weights that it began with."""
-        seen = self.patients_.among(patient_ids)
-        return seen if self.pretraining_patients_ is None else seen | self.pretraining_patients_.among(patient_ids)
+        """bool (n,): whether the model was trained on these patients, or what it began with."""
+        whom = (self.patients_, *self.pretraining_patients_.values())
+        return np.any([one.among(patient_ids) for one in whom], axis=0)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder, whole or absent. Raises UsageError if it exists."""

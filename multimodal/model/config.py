@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from ..imaging.windows import WINDOW_NAMES
+from ..notes.sections import own_headings
 from ..records import UsageError, did_you_mean
 from ..trust.thresholds import check_rule
 
@@ -32,6 +33,11 @@ def _known_window(name: str) -> str:
     if name not in WINDOW_NAMES:
         raise ValueError(f"a window is one of {', '.join(WINDOW_NAMES)}{did_you_mean(name, WINDOW_NAMES)}")
     return name
+
+
+def _known_headings(entries: tuple[str, ...]) -> tuple[str, ...]:
+    own_headings(entries)
+    return entries
 
 
 class Section(BaseModel):
@@ -82,8 +88,13 @@ class ImageOptions(NetworkOptions):
 
 
 class NotesOptions(NetworkOptions):
-    encoders: Annotated[tuple[Literal["words", "bert"], ...], One] = ("words", "bert")
+    encoders: Annotated[tuple[Literal["words", "sentences", "bert"], ...], One] = ("words", "sentences", "bert")
+    mask_words: bool = False
+    headings: Annotated[tuple[str, ...], One, AfterValidator(_known_headings)] = ()
     checkpoint: str | None = None
+    download: bool = False
+    pretraining: Annotated[int, Field(ge=0)] = 60
+    stem_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
     layers: Count = 2
     width: Annotated[int, Field(ge=64, multiple_of=64)] = 128
     vocabulary: Annotated[int, Field(ge=100)] = 6000

@@ -3,6 +3,7 @@
 run.json                        what is trained on what and with what: another training is refused
 MODALITY.ENCODER.FOLD/          finished without one fold: the evidence of that fold, and the steps taken
 MODALITY.ENCODER.all/           finished on everything: the encoder's files
+MODALITY.ENCODER.pretrained/    what it has learnt without labels, for all folds
 MODALITY.ENCODER.FOLD.running/  the state of the network in training, see learning.checkpoint
 
 What is finished has a manifest and is put in place in one step. No identifiers, nothing pickled.
@@ -96,6 +97,16 @@ class KeptWork:
     def keep_encoder(self, label: str, encoder: Any) -> None:
         self._keep(label, encoder.save)
 
+    def pretrained(self, label: str) -> Path | None:
+        """The folder that `keep_pretrained` filled, or None. Raises UsageError if it is damaged."""
+        return self._finished(label)
+
+    def keep_pretrained(self, label: str, write: Callable[[Path], None]) -> Path:
+        """The folder that `write` filled; there has to be one to keep it in."""
+        assert self.folder is not None
+        self._keep(label, write)
+        return self.folder / label
+
     def _keep(self, label: str, write: Callable[[Path], None]) -> None:
         if self.folder is None:
             return
@@ -133,7 +144,11 @@ def run_of(cohort: Any, config: Config, device: Any) -> dict[str, Any]:
         "cohort": cohort.fingerprint(),
         "labels": digest(targets.encode(), cohort.labels()),
         **{f"{section}.{key}": value for section, values in options.items() for key, value in values.items()},
-        **{f"the files of {name}": _files_digest(Path(path)) for name, path in given.items() if path is not None},
+        **{
+            f"the files of {name}": _files_digest(Path(path))
+            for name, path in given.items()
+            if path and Path(path).exists()
+        },
         **{name: version(name) for name in LIBRARIES},
         "python": platform.python_version(),
         **machine(device),

@@ -47,7 +47,7 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
         "figures": model.figures_,
     }
     _write_json(folder / "model.json", state)
-    pretraining = model.pretraining_patients_ and model.pretraining_patients_.to_json()
+    pretraining = {option: whom.to_json() for option, whom in model.pretraining_patients_.items()}
     _write_json(folder / "patients.json", {**model.patients_.to_json(), "pretraining": pretraining})
     arrays = {"base": stack.base, "variant": stack.variant, "single": stack.single, "limit": stack.limit}
     arrays |= {"temperature": stack.temperature, "thresholds": model.thresholds_}
@@ -75,8 +75,9 @@ def read_model(model: ClinicalModel, folder: Path, device: str) -> None:
     model.targets_ = {target["name"]: Target.model_validate(target) for target in state["targets"]}
     patients = json.loads((folder / "patients.json").read_text(encoding="utf-8"))
     model.patients_ = SeenPatients.from_json(patients)
-    pretraining = patients.get("pretraining")
-    model.pretraining_patients_ = pretraining and SeenPatients.from_json(pretraining)
+    model.pretraining_patients_ = {
+        option: SeenPatients.from_json(whom) for option, whom in (patients["pretraining"] or {}).items()
+    }
     model.summary_, model.figures_ = state["summary"], state["figures"]
     model.problems_ = [Problem(**problem) for problem in state["problems"]]
     model.own_measurements_ = {kind["code"]: _kind_of(kind) for kind in state["own_measurements"]}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..encoders.inputs import READERS
-from ..records import Batch, Problem, Provenance
+from ..records import Batch, Problem, Provenance, Target
 from .config import Config
 
 
@@ -34,15 +34,23 @@ class Scores:
     inputs: Mapping[str, Any]
 
 
-def read(batch: Batch, modality: str, config: Config) -> Any:
-    """The checked inputs of one modality."""
-    return READERS[modality](batch, getattr(config, modality).model_dump(), workers=config.train.workers)
+def read(batch: Batch, modality: str, config: Config, targets: Iterable[Target] = ()) -> Any:
+    """The checked inputs of one modality. targets: those whose own words may have to be masked."""
+    own_words = [word for target in targets for word in target.words]
+    options = getattr(config, modality).model_dump()
+    return READERS[modality](batch, options, workers=config.train.workers, own_words=own_words)
 
 
-def provenance_of(inputs: Mapping[str, Any]) -> list[tuple[int, Provenance]]:
-    """What the inputs of each modality say about themselves; facts without a text are left out."""
+def provenance_of(
+    inputs: Mapping[str, Any], by_encoders: Sequence[tuple[int, str, Mapping[str, str]]] = ()
+) -> list[tuple[int, Provenance]]:
+    """What the inputs of each modality say about themselves, and what the encoders say they read of them; facts without
+    a text are left out."""
+    added: dict[tuple[int, str], dict[str, str]] = {}
+    for row, where, facts in by_encoders:
+        added.setdefault((row, where), {}).update(facts)
     told = [
-        (row, where, {name: text for name, text in facts.items() if text})
+        (row, where, {name: text for name, text in (facts | added.get((row, where), {})).items() if text})
         for one in inputs.values()
         for row, where, facts in one.provenance()
     ]
@@ -51,12 +59,15 @@ def provenance_of(inputs: Mapping[str, Any]) -> list[tuple[int, Provenance]]:
 
 def gather(
     encoders: Mapping[str, Mapping[str, Any]], inputs: Mapping[str, Any], precision: str
-) -> tuple[dict[str, np.ndarray], np.ndarray, list[tuple[int, Problem]]]:
-    """Evidence {modality: (n, C, T)}, presence bool (n, M), and the encoders' problems."""
-    evidence, present, problems = {}, [], []
+) -> tuple[dict[str, np.ndarray], np.ndarray, list[tuple[int, Problem]], list[tuple[int, Provenance]]]:
+    """Evidence {modality: (n, C, T)}, presence bool (n, M), the encoders' problems, and what was read of the inputs."""
+    evidence, present, problems, facts = {}, [], [], []
     for modality, named in encoders.items():
         found = [encoder.encode(inputs[modality], precision=precision) for encoder in named.values()]
         evidence[modality] = np.stack([one.log_odds for one in found], axis=1)
         present.append(np.all([one.present for one in found], axis=0))
-        problems += [problem for one in found for problem in one.problems]
-    return evidence, np.stack(present, axis=1), problems
+        said = [problem for one in found for problem in one.problems]
+        # Two encoders of one modality may say the same of a record: once is enough.
+        problems += dict.fromkeys(said) if len(found) > 1 else said
+        facts += [fact for one in found for fact in one.facts]
+    return evidence, np.stack(present, axis=1), problems, provenance_of(inputs, facts)

@@ -1,4 +1,4 @@
-"""Whom a model, or the weights that it began with, was trained on: keyed hashes of the patients' ids."""
+"""Whom a model, or what it began with, was trained on: keyed hashes of the patients' ids."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from ..encoders.pretrained import FACTS
 from ..records import UsageError
+from .config import Config
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,25 @@ class SeenPatients:
         return cls(str(state["salt"]), frozenset(state["hmac_sha256"]))
 
 
-def seen_by_weights(weights: Path) -> SeenPatients | None:
-    """Whose pictures the weights learnt from: None for a file, and for a pretraining on no cohort, which do not say.
+def seen_by_pretraining(weights: Path) -> SeenPatients | None:
+    """Whom a pretraining learnt from: None for weights of elsewhere, and for one on no cohort, which do not say.
 
-    weights  as image.weights
-    Raises UsageError for a folder of pretrain-images that is damaged.
+    weights  as image.weights or notes.checkpoint
+    Raises UsageError for a folder of pretrain-images or pretrain-notes that is damaged.
     """
-    if not weights.is_dir():
+    if not (weights / FACTS).is_file():
         return None
     try:
         state = json.loads((weights / FACTS).read_text(encoding="utf-8")).get("patients")
         return None if state is None else SeenPatients.from_json(state)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        raise UsageError(f"{weights} is damaged or was edited: run pretrain-images again") from None
+        raise UsageError(f"{weights} is damaged or was edited: run the pretraining again") from None
+
+
+def begun_with(config: Config) -> list[tuple[str, str, Path]]:
+    """(modality, option, what it names) of each option that gives weights to begin with."""
+    given = [("image", "image.weights", config.image.weights), ("notes", "notes.checkpoint", config.notes.checkpoint)]
+    return [(modality, option, Path(named)) for modality, option, named in given if named]
 
 
 def _hash(patient_id: str, salt: str) -> str:

@@ -24,7 +24,7 @@ from .kept_work import KeptWork, digest, run_of
 from .out_of_fold import answer_out_of_fold, as_scored
 from .partial import check_run, start_run
 from .scoring import read
-from .seen_patients import SeenPatients, seen_by_weights
+from .seen_patients import SeenPatients, begun_with, seen_by_pretraining
 from .stack import Stack, exclusive_units, fit_stack
 
 MIN_LABELS = 10
@@ -41,7 +41,7 @@ class Trained:
     baselines: Baselines
     baseline_thresholds: Mapping[str, np.ndarray]
     patients: SeenPatients
-    pretraining_patients: SeenPatients | None
+    pretraining_patients: Mapping[str, SeenPatients]
     figures: Mapping[str, Any]
     summary: Mapping[str, Any]
     problems: Sequence[Problem]
@@ -76,7 +76,7 @@ def train(
             report(f"{modality} is switched off")
             continue
         report(f"reading {modality} of {len(batch):,} records")
-        read_in = read(batch, modality, config)
+        read_in = read(batch, modality, config, targets.values())
         having = int(read_in.present.sum())
         if having >= config.fusion.min_records:
             inputs[modality] = read_in
@@ -85,10 +85,15 @@ def train(
             problems.append(Problem("MODALITY_RARE", modality, message))
     if not inputs:
         raise CohortError("COHORT_FORM", f"no modality is usable in {config.fusion.min_records} records.")
-    pretraining = seen_by_weights(Path(config.image.weights)) if "image" in inputs and config.image.weights else None
-    if pretraining and (seen := int(pretraining.among(held_out).sum())):
-        message = f"{seen:,} of the {len(held_out):,} patients held out are among those whose pictures it learnt from"
-        problems.append(Problem("PRETRAINED_ON_HELD_OUT", "image.weights", message))
+    pretraining = {
+        option: seen
+        for modality, option, weights in begun_with(config)
+        if modality in inputs and (seen := seen_by_pretraining(weights))
+    }
+    for option, whom in pretraining.items():
+        if seen := int(whom.among(held_out).sum()):
+            message = f"{seen:,} of the {len(held_out):,} patients held out are among those it learnt from"
+            problems.append(Problem("PRETRAINED_ON_HELD_OUT", option, message))
     for problem in problems:
         report(str(problem))
     groups = join_groups(batch.patient_ids, [one.fingerprints() for one in inputs.values()])

@@ -74,7 +74,7 @@ def validate(
     for batch in cohort.batches(BATCH):
         problems: list[list[Problem]] = [[] for _ in range(len(batch))]
         present = np.zeros(len(batch), dtype=bool)
-        inputs = [read(batch, modality, config) for modality in READERS]
+        inputs = [read(batch, modality, config, cohort.targets.values()) for modality in READERS]
         for row, problem in [*batch.problems, *(one for read_in in inputs for one in read_in.problems)]:
             problems[row].append(problem)
         for read_in in inputs:

@@ -1,6 +1,24 @@
-"""Text -> prepared notes, sentences, words and chunks. Knows only the records."""
+"""Text -> prepared notes: sections, sentences, the assertion of every word, tokens. Knows only the records."""
 
+from .assertion import Assertion
 from .prepare import Notes, load, prepare
-from .words import marked_words, sentences, words
+from .sections import own_headings, sections
+from .sentences import Sentence, Sentences, asserted, split
+from .words import character_terms, marked_words, word_terms, words
 
-__all__ = ["Notes", "load", "marked_words", "prepare", "sentences", "words"]
+__all__ = [
+    "Assertion",
+    "Notes",
+    "Sentence",
+    "Sentences",
+    "asserted",
+    "character_terms",
+    "load",
+    "marked_words",
+    "own_headings",
+    "prepare",
+    "sections",
+    "split",
+    "word_terms",
+    "words",
+]

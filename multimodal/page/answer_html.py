@@ -14,7 +14,7 @@ from PIL import Image
 from ..model import ClinicalModel
 from ..records import REASONS, Prediction, Problem, Target, TargetPrediction, measurement_table
 from .answering import placed
-from .image_words import image_words
+from .read_words import image_words, note_words
 from .waterfall import waterfall
 
 NOTICE = "Research use. Not a medical device."
@@ -123,7 +123,7 @@ def _inputs(prediction: Prediction) -> str:
 
 
 def _read(facts: Mapping[str, str]) -> str:
-    words = image_words(facts)
+    words = image_words(facts) or note_words(facts)
     return f"<div class='mm-quiet mm-read'>Read: {escape(words)}</div>" if words else ""
 
 

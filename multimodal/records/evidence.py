@@ -18,6 +18,7 @@ class Evidence:
     present    bool (n,), whether the record has a usable input for this encoder
     problems   (record index, Problem)
     embedding  float (n, D) or None; NaN where not present
+    facts      (record index, where, {name: text}): what was read of an input, where the encoder alone knows
     novelty    {measure: float (n,)}, how unusual the input is in the encoder's own space; larger is stranger
     """
 
@@ -25,4 +26,5 @@ class Evidence:
     present: np.ndarray
     problems: Sequence[tuple[int, Problem]] = ()
     embedding: np.ndarray | None = None
+    facts: Sequence[tuple[int, str, Mapping[str, str]]] = ()
     novelty: Mapping[str, np.ndarray] = field(default_factory=dict)

@@ -166,14 +166,15 @@ class RefusedItem(Form):
 
 
 class Provenance(Form):
-    """What was read of one input: of an image, what its file says about it."""
+    """What was read of one input: of an image, what its file says about it; of a note, how much."""
 
     where: str = Field(description="the item: a field, or a file and its row")
     facts: dict[str, str] = Field(
         {},
         description="by name, what is known of: format, transfer_syntax, mode (of a picture file's pixels), modality, "
         "view, laterality, body_part (DICOM code strings); lossy, burned_in, derived (yes); of a volume slices "
-        "(16 of 132), spacing_mm (between slices x rows x columns), orientation, gantry_tilt_deg",
+        "(16 of 132), spacing_mm (between slices x rows x columns), orientation, gantry_tilt_deg; of a note sentences, "
+        "sections (of the headings found), chunks_used (what the BERT read: all of the note)",
     )
 
 

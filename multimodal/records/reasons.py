@@ -111,8 +111,8 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
         "NOT_FINITE": ("pixels that are not finite numbers, read as padding", "Nothing: check the picture."),
         "MISLABELLED": ("the content is another format than the name says", "Nothing: the content decides."),
         "PRETRAINED_ON_HELD_OUT": (
-            "`image.weights` have seen pictures of patients held out; `evaluate` leaves these out",
-            "Give `pretrain-images` the --holdout and --seed of `train`.",
+            "what the model began with has seen patients held out; `evaluate` leaves these out",
+            "Give `pretrain-images` or `pretrain-notes` the --holdout and --seed of `train`.",
         ),
         "TOO_FEW_LABELS": ("a target or class with too few known labels is left out", "Add labelled patients."),
         "MODALITY_RARE": ("a modality with too few training records gets no encoder", "Add records that have it."),

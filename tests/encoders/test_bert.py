@@ -6,7 +6,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
-from multimodal.encoders.bert import BERT, pooled
+from multimodal.encoders.bert import BERT
+from multimodal.encoders.pooling import pooled
 from multimodal.learning.loop import Schedule
 from multimodal.notes import Notes
 from multimodal.records import UsageError
@@ -25,7 +26,7 @@ def reports():
         parts = list(rng.permutation(FILLER)[:2])
         parts.insert(rng.integers(3), "Large pleural effusion." if y[row] else "The trachea is midline.")
         texts.append(" ".join(parts))
-    return Notes(np.arange(160), texts, [], 160), y[:, None]
+    return Notes.of_texts(texts), y[:, None]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_it_learns_the_finding(fitted, reports):
 def test_the_finding_in_the_last_sentence_of_a_long_note_counts(fitted):
     """2,000 sentences, some 10,000 tokens: nothing is cut off, and the last one is heard."""
     long = " ".join(FILLER * 500)
-    notes = Notes(np.array([0, 1]), [long, f"{long} Large pleural effusion."], [], 2)
+    notes = Notes.of_texts([long, f"{long} Large pleural effusion."])
     plain, found = fitted.encode(notes).log_odds[:, 0]
 
     assert found > plain
@@ -64,14 +65,14 @@ def test_saved_and_loaded_it_says_the_same_to_the_bit(fitted, reports, tmp_path)
 
 
 def test_a_record_without_a_note_is_absent(fitted):
-    found = fitted.encode(Notes(np.array([1]), ["Large pleural effusion."], [], 3))
+    found = fitted.encode(Notes.of_texts(["Large pleural effusion."], [1], 3))
 
     assert found.present.tolist() == [False, True, False]
     assert np.isnan(found.log_odds[[0, 2]]).all()
 
 
 def test_no_note_at_all_is_no_error(fitted):
-    assert not fitted.encode(Notes(np.zeros(0, np.int64), [], [], 2)).present.any()
+    assert not fitted.encode(Notes.of_texts([], [], 2)).present.any()
 
 
 @pytest.mark.parametrize("family", ["Bert", "Roberta", "DistilBert", "ModernBert"])
@@ -105,6 +106,87 @@ def test_a_folder_that_is_no_checkpoint_is_refused(reports, tmp_path):
         UsageError, match=r"notes.checkpoint: .* holds no config.json; give the folder of a BERT-family"
     ):
         BERT(checkpoint=str(tmp_path), device="cpu").fit(inputs, ["effusion"], y, np.arange(160), random_state=0)
+
+
+def test_a_name_on_the_hub_is_fetched_only_where_the_network_is_allowed(monkeypatch):
+    """The library's own switch keeps this test off the network."""
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UsageError) as refused:
+        BERT(checkpoint="nobody/no-such-bert", device="cpu").check()
+    with pytest.raises(UsageError) as unreachable:
+        BERT(checkpoint="nobody/no-such-bert", download=True, device="cpu").check()
+
+    assert str(refused.value) == (
+        "notes.checkpoint: there is no folder nobody/no-such-bert; a name is fetched from the hub only with "
+        "notes.download=true"
+    )
+    assert str(unreachable.value).startswith("notes.checkpoint: nobody/no-such-bert cannot be read: ")
+
+
+def test_a_window_longer_than_the_checkpoint_reads_is_refused(fitted, tmp_path):
+    """RoBERTa counts positions from behind its padding token: 64 of them read 62 tokens."""
+    import transformers
+
+    config = transformers.RobertaConfig(
+        vocab_size=len(fitted.tokenizer_), num_hidden_layers=1, num_attention_heads=2, hidden_size=32,
+        intermediate_size=64, max_position_embeddings=64, pad_token_id=1,
+    )  # fmt: skip
+    transformers.RobertaModel(config).save_pretrained(tmp_path)
+    fitted.tokenizer_.save_pretrained(tmp_path)
+
+    BERT(checkpoint=str(tmp_path), length=62, device="cpu").check()
+    with pytest.raises(UsageError, match=r"^notes.length is 63, but the model of .* reads at most 62 tokens$"):
+        BERT(checkpoint=str(tmp_path), length=63, device="cpu").check()
+
+
+def test_what_was_learnt_without_labels_is_where_the_training_starts(reports, tmp_path):
+    inputs, y = reports
+    encoder = BERT(**QUICK, pretraining=3, device="cpu")
+    losses = encoder.pretrain(inputs, tmp_path, random_state=0)
+
+    begun = BERT(**QUICK, start=tmp_path, device="cpu")
+    tokenizer, bert = begun._fresh(inputs.text)
+
+    assert len(losses) == encoder.pretraining_steps(inputs) == 3
+    assert tokenizer.get_vocab() == encoder._fresh(inputs.text)[0].get_vocab()
+    assert [p.shape for p in bert.parameters()] == [p.shape for p in encoder._fresh(inputs.text)[1].parameters()]
+    model = begun.fit(inputs, ["effusion"], y, np.arange(160), random_state=0)
+    assert roc_auc_score(y[:, 0], model.encode(inputs).log_odds[:, 0]) > 0.99
+
+
+def test_the_assertion_of_a_word_reaches_the_network(fitted):
+    """The same tokens, but for the cue's: what differs is what the words are said to be."""
+    encoder = BERT(**QUICK, device="cpu")
+    texts = ["Large effusion.", "No large effusion.", "Effusion is absent.", "Possible effusion."] * 40
+    y = (np.arange(160) % 4 == 0).astype(float)[:, None]
+    model = encoder.fit(Notes.of_texts(texts), ["effusion"], y, np.arange(160), random_state=0)
+
+    ids = torch.tensor([model.tokenizer_("large effusion.")["input_ids"]])
+    mask = torch.ones_like(ids)
+    affirmed, negated = (model.network_.sentences(ids, mask, torch.full_like(ids, mark)) for mark in (0, 3))
+    context = torch.zeros(1, model.context_.width)
+    assert model.network_.answers(affirmed, context)[0] > model.network_.answers(negated, context)[0] + 1
+
+
+def test_how_many_chunks_were_read_of_each_note_is_said(fitted):
+    notes = Notes.of_texts(["The lungs are clear. Heart size is normal.", "Cough.", "word " * 300], [0, 0, 2], 3)
+
+    facts = fitted.encode(notes).facts
+
+    assert [(row, found["chunks_used"]) for row, _, found in facts] == [
+        (0, "2"),
+        (0, "1"),
+        (2, "4"),
+    ]  # 300 tokens, windows of 94 that overlap by 16
+
+
+def test_several_notes_are_pooled_as_one_long_note_is(fitted):
+    apart = Notes.of_texts(["The lungs are clear.", "Large pleural effusion."], [0, 0], 1)
+    whole = Notes.of_texts(["The lungs are clear. Large pleural effusion."])
+
+    assert_allclose(fitted.encode(apart).log_odds, fitted.encode(whole).log_odds, atol=1e-5)
 
 
 def test_attention_pooling_by_hand():

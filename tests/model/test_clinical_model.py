@@ -275,7 +275,7 @@ def test_notes_without_blanks_and_a_modality_with_two_labels_are_trained_on(tmp_
             {"backbone": "resnet18", "weights": "nowhere.safetensors"},
             "image.weights: nowhere.safetensors is no",
         ),
-        ("notes", {"checkpoint": "nowhere"}, "notes.checkpoint: nowhere holds no config.json"),
+        ("notes", {"checkpoint": "nowhere"}, "notes.checkpoint: there is no folder nowhere;"),
     ],
 )
 def test_what_the_options_name_and_is_not_there_is_said_before_anything_is_read(cohort, section, option, message):

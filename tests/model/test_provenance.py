@@ -70,16 +70,18 @@ def cohort(tmp_path_factory):
             patient_id="a",
             images=[{"path": name} for name in ("film.dcm", "broken.png", "picture.png")],
         ),
-        PatientRecord(record_id="none", patient_id="b", notes=[{"text": "No findings."}]),
+        PatientRecord(record_id="note", patient_id="b", notes=[{"text": "Findings: No effusion. Clear."}]),
         PatientRecord(record_id="ct", patient_id="c", images=[{"path": "series"}]),
+        PatientRecord(record_id="none", patient_id="d", images=[{"path": "broken.png"}]),
     ]
     return Cohort.from_records(records, root=root)
 
 
 EXPECTED = {
     "both": [{"where": "images[0]", "facts": FILM}, {"where": "images[2]", "facts": PICTURE}],
-    "none": [],
+    "note": [{"where": "notes[0]", "facts": {"sentences": "2", "sections": "findings"}}],
     "ct": [{"where": "images[0]", "facts": SERIES}],
+    "none": [],
 }
 
 
@@ -104,12 +106,12 @@ def test_the_files_say_what_python_says(model, cohort, tmp_path):
     assert {line["record_id"]: line["provenance"] for line in lines} == EXPECTED
     for rows in tables:
         assert {row["record_id"]: json.loads(row["provenance"] or "[]") for row in rows} == EXPECTED
-        assert rows[1]["provenance"] == ""
+        assert rows[3]["provenance"] == ""
         assert rows[2]["provenance"].startswith('[{"where":"images[0]","facts":{"format":"DICOM",')
 
 
 def test_the_order_of_the_records_is_irrelevant(model, cohort):
-    found = model.predict(cohort.take([2, 1, 0]), batch_size=2)
+    found = model.predict(cohort.take([3, 2, 1, 0]), batch_size=2)
 
     assert {prediction.record_id: told(prediction) for prediction in found} == EXPECTED
 

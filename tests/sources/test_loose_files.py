@@ -3,7 +3,7 @@
 import pytest
 
 from multimodal.records import Problem
-from multimodal.sources.image_files import image_file_batches
+from multimodal.sources.loose_files import image_file_batches
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What was read of an image, in words. The names of the facts are those of `multimodal.imaging`."""
+"""What was read of an image or a note, in words. The names of the facts are those that the rooms give."""
 
 from __future__ import annotations
 
@@ -34,3 +34,12 @@ def _slices(facts: Mapping[str, str]) -> str:
     between = facts.get("spacing_mm", "?").partition(" x ")[0]
     words = [facts["slices"], facts.get("orientation", ""), "slices", "" if between == "?" else f"{between} mm apart"]
     return " ".join(filter(None, words))
+
+
+def note_words(facts: Mapping[str, str]) -> str:
+    """ "12 sentences of the sections findings, impression." of a note, else ""."""
+    if "sentences" not in facts:
+        return ""
+    count, found = facts["sentences"], facts.get("sections", "")
+    said = "1 sentence" if count == "1" else f"{count} sentences"
+    return f"{said} of the section{'s' if ', ' in found else ''} {found}." if found else f"{said}."

@@ -13,8 +13,9 @@ from multimodal.encoders.pretrained import load_pretrained
 from multimodal.evaluation.summary import cross_fitted_table, description
 from multimodal.imaging import Preparation
 from multimodal.model import read_config
-from multimodal.model.pretraining import pretrain_images, pretraining_config
-from multimodal.model.seen_patients import seen_by_weights
+from multimodal.model.image_pretraining import TAKEN, pretrain_images
+from multimodal.model.pretraining import pretraining_config
+from multimodal.model.seen_patients import seen_by_pretraining
 from multimodal.records import InputError, UsageError
 from multimodal.sources import Cohort
 
@@ -132,8 +133,8 @@ def test_patients_whom_the_weights_saw_are_left_out_of_an_evaluation_and_the_tra
     held_out = set(cohort.split(0.2, 0)[1].patient_ids)
     unseen = held_out & set(cohort.split(0.5, 1)[1].patient_ids)
     message = (
-        f"PRETRAINED_ON_HELD_OUT: image.weights: {12 - len(unseen)} of the 12 patients held out are among those whose "
-        "pictures it learnt from"
+        f"PRETRAINED_ON_HELD_OUT: image.weights: {12 - len(unseen)} of the 12 patients held out are among those it "
+        "learnt from"
     )
 
     model, said = trained_from(tmp_path / "weights", cohort, tmp_path / "model")
@@ -144,7 +145,7 @@ def test_patients_whom_the_weights_saw_are_left_out_of_an_evaluation_and_the_tra
     assert set(cohort.patient_ids[~model.trained_on(cohort.patient_ids)]) == unseen
     assert (counts["patients"], counts["excluded_training_patients"]) == (len(unseen), 60 - len(unseen))
     assert f"CAUTION: {message}" in " ".join(cross_fitted_table(model).split())
-    assert "began from    image weights, which learnt from pictures of 30 patients\n" in description(model)
+    assert "began from    image.weights: learnt from 30 patients\n" in description(model)
 
 
 def test_with_the_same_holdout_nothing_is_seen_and_weights_of_no_cohort_do_not_say(labelled, pictures, tmp_path):
@@ -154,8 +155,8 @@ def test_with_the_same_holdout_nothing_is_seen_and_weights_of_no_cohort_do_not_s
     cohort = Cohort.open(labelled)
     held_out = set(cohort.split(0.2, 0)[1].patient_ids)
     learnt = {
-        "same": ", which learnt from pictures of 48 patients",
-        "folder": "; whose pictures they learnt from is unknown",
+        "same": "learnt from 48 patients",
+        "folder": "whom it learnt from is unknown",
     }
 
     for name, known in learnt.items():
@@ -163,16 +164,16 @@ def test_with_the_same_holdout_nothing_is_seen_and_weights_of_no_cohort_do_not_s
 
         assert not any("PRETRAINED_ON_HELD_OUT" in line for line in said)
         assert set(cohort.patient_ids[~model.trained_on(cohort.patient_ids)]) == held_out
-        assert f"began from    image weights{known}\n" in description(model)
+        assert f"began from    image.weights: {known}\n" in description(model)
 
 
 def test_a_pretraining_whose_patients_were_edited_is_refused(tmp_path):
-    message = f"^{re.escape(str(tmp_path))} is damaged or was edited: run pretrain-images again$"
+    message = f"^{re.escape(str(tmp_path))} is damaged or was edited: run the pretraining again$"
 
     for patients in ('{"salt": "0"}', "[]", '{"salt": "0", "hmac_sha256": 1}'):
         (tmp_path / "pretraining.json").write_text(f'{{"patients": {patients}}}')
         with pytest.raises(UsageError, match=message):
-            seen_by_weights(tmp_path)
+            seen_by_pretraining(tmp_path)
 
 
 def test_too_few_pictures_leave_nothing(pictures, tmp_path):
@@ -191,9 +192,11 @@ def test_a_wrong_call_is_refused_before_anything_is_read(pictures, tmp_path):
     (tmp_path / "model" / "manifest.json").write_text("{}")
     refused = {
         f"image.dropout: pretraining does not take it; it takes {taken}": lambda: pretraining_config(
-            ["image.dropout=0.1"]
+            ["image.dropout=0.1"], TAKEN
         ),
-        f"notes.width: pretraining does not take it; it takes {taken}": lambda: pretraining_config(["notes.width=64"]),
+        f"notes.width: pretraining does not take it; it takes {taken}": lambda: pretraining_config(
+            ["notes.width=64"], TAKEN
+        ),
         "'deep' has no cohort.toml: --split, --holdout and --ignore are for cohorts": lambda: pretrain_images(
             pictures / "deep", tmp_path / "out", config=SMALL, split="train"
         ),

@@ -1,10 +1,10 @@
-"""What was read of an image is said in one quiet line."""
+"""What was read of an image or a note is said in one quiet line."""
 
 from __future__ import annotations
 
 import pytest
 
-from multimodal.page.image_words import image_words
+from multimodal.page.read_words import image_words, note_words
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,17 @@ from multimodal.page.image_words import image_words
 )
 def test_the_facts_are_said_in_words(facts, line):
     assert image_words(facts) == line
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"sentences": "1", "chunks_used": "1"}, "1 sentence."),
+        ({"sentences": "12", "sections": "findings"}, "12 sentences of the section findings."),
+        ({"sentences": "12", "sections": "findings, impression"}, "12 sentences of the sections findings, impression."),
+        ({"format": "PNG"}, ""),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else value,
+)
+def test_of_a_note_they_say_how_much_was_read(facts, line):
+    assert note_words(facts) == line
