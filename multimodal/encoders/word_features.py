@@ -1,4 +1,4 @@
-"""TF-IDF of marked words and of characters, per sentence or per record: what both linear models of notes see."""
+"""TF-IDF of words and of characters, per sentence or per record: what both linear models of notes see."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from safetensors.numpy import load_file, save_file
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
-from ..notes import Notes, character_terms, word_terms, words
+from ..notes import Notes, bare_character_terms, character_terms, word_terms, words
 from ..records import Problem
 
-ANALYZERS: dict[str, Callable] = {"words": word_terms, "characters": character_terms}
+ANALYZERS: dict[str, Callable] = {"words": word_terms, "characters": character_terms, "bare": bare_character_terms}
+# What a section is about, its words tell whatever they assert; whether a finding is there, only the sentence with its
+# assertions does.
+BLOCKS = {"record": ("words", "characters", "bare"), "sentence": ("words", "characters")}
 MAX_FEATURES = 50_000
 MARK = "_"
 
@@ -35,8 +38,8 @@ class WordFeatures:
         self.idf_: dict[str, np.ndarray] = {}
         read = [words(sentence) for sentence in notes.sentences.distinct]
         holders = _holders(notes)
-        for name, analyzer in ANALYZERS.items():
-            counter = CountVectorizer(analyzer=analyzer)
+        for name in BLOCKS[self.per]:
+            counter = CountVectorizer(analyzer=ANALYZERS[name])
             counts = counter.fit_transform(read)
             held_by = np.asarray((holders @ counts > 0).sum(axis=0)).ravel()
             enough = np.flatnonzero(held_by >= min(self.min_count, max(int(notes.present.sum()), 1)))
@@ -49,14 +52,14 @@ class WordFeatures:
         return self
 
     def transform(self, notes: Notes) -> sparse.csr_matrix:
-        """float (records or distinct sentences, terms of both kinds), each kind of unit length."""
+        """float (records or distinct sentences, terms of all kinds), each kind of unit length."""
         read = [words(sentence) for sentence in notes.sentences.distinct]
         if not read:
             rows = notes.n if self.per == "record" else 0
             return sparse.csr_matrix((rows, sum(len(idf) for idf in self.idf_.values())))
         blocks = []
-        for name, analyzer in ANALYZERS.items():
-            counts = CountVectorizer(analyzer=analyzer, vocabulary=self.vocabulary_[name]).transform(read)
+        for name in BLOCKS[self.per]:
+            counts = CountVectorizer(analyzer=ANALYZERS[name], vocabulary=self.vocabulary_[name]).transform(read)
             tfidf = TfidfTransformer(sublinear_tf=True)
             tfidf.idf_ = self.idf_[name]
             blocks.append(tfidf.transform(_holders(notes) @ counts if self.per == "record" else counts))

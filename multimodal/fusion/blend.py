@@ -1,8 +1,9 @@
 """One modality's encoders -> its calibrated log-odds.
 
-Per target a logistic regression on the encoders' out-of-fold log-odds with weights >= 0 that are shrunk to the plain
-mean (stacking: Wolpert, Neural Networks 5(2):241, 1992; non-negative: Breiman, Machine Learning 24:49, 1996). With one
-encoder this is Platt scaling. An encoder that adds nothing gets a weight near 0, and the weights are reported.
+Per target a logistic regression on the encoders' out-of-fold log-odds with weights >= 0 (stacking: Wolpert, Neural
+Networks 5(2):241, 1992; non-negative: Breiman, Machine Learning 24:49, 1996). What all targets together say of the
+encoders is shrunk to the plain mean, and each target's weights to that: a rare class alone cannot tell whom to hear.
+With one encoder this is Platt scaling. An encoder that adds nothing gets a weight near 0, and the weights are reported.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-SHRINKAGE = 5.0
+SHRINKAGE = 5.0  # of the weights that all targets share, to the plain mean
+SHRINKAGE_TO_SHARED = 50.0
 LARGEST_SCORE = 12.0
 
 
@@ -34,28 +36,38 @@ class Blend:
 def fit_blend(log_odds: np.ndarray, present: np.ndarray, y: np.ndarray) -> Blend:
     """log_odds: float (n, C, T), out of fold; present: bool (n,); y: float (n, T), NaN unknown."""
     _, encoders, targets = log_odds.shape
-    weights, intercept = np.full((encoders, targets), 1 / encoders), np.zeros(targets)
-    limit = np.zeros(targets)
-    for t in range(targets):
-        rows = present & ~np.isnan(y[:, t])
-        # A probability stays within [1 / (n + 2), 1 - 1 / (n + 2)].
-        limit[t] = np.log(rows.sum() + 1)
-        if len(np.unique(y[rows, t])) == 2:
-            scores = log_odds[rows, :, t].clip(-LARGEST_SCORE, LARGEST_SCORE)
-            weights[:, t], intercept[t] = _fit(scores, y[rows, t])
-    return Blend(weights, intercept, limit)
+    scores = log_odds.clip(-LARGEST_SCORE, LARGEST_SCORE)
+    known = present[:, None] & ~np.isnan(y)
+    usable = [t for t in range(targets) if len(np.unique(y[known[:, t], t])) == 2]
+    mean = np.full(encoders, 1 / encoders)
+    data = {t: (scores[known[:, t], :, t], y[known[:, t], t]) for t in usable}
+    shared = _fit(list(data.values()), mean, SHRINKAGE)[0] if usable else mean
+    weights, intercept = np.repeat(shared[:, None], targets, axis=1), np.zeros(targets)
+    for t, one in data.items():
+        weights[:, t], (intercept[t],) = _fit([one], shared, SHRINKAGE_TO_SHARED)
+    # A probability stays within [1 / (n + 2), 1 - 1 / (n + 2)].
+    return Blend(weights, intercept, np.log(known.sum(axis=0) + 1))
 
 
-def _fit(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    encoders = scores.shape[1]
-    start = np.append(np.full(encoders, 1 / encoders), 0.0)
+def _fit(data: list[tuple[np.ndarray, np.ndarray]], prior: np.ndarray, shrinkage: float) -> tuple:
+    """The weights (C,) that all parts of `data` share, and an intercept for each.
+
+    data: (scores (n, C), labels (n,)) of each target; prior: (C,), what the weights are drawn to.
+    """
+    encoders = len(prior)
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        away = parameters[:-1] - 1 / encoders
-        logits = scores @ parameters[:-1] + parameters[-1]
-        error = expit(logits) - y
-        value = np.logaddexp(0, logits).sum() - y @ logits + SHRINKAGE / 2 * away @ away
-        return value, np.append(scores.T @ error + SHRINKAGE * away, error.sum())
+        weights, away = parameters[:encoders], parameters[:encoders] - prior
+        value, gradient = shrinkage / 2 * away @ away, np.append(shrinkage * away, np.zeros(len(data)))
+        for place, (scores, y) in enumerate(data, start=encoders):
+            logits = scores @ weights + parameters[place]
+            error = expit(logits) - y
+            value += np.logaddexp(0, logits).sum() - y @ logits
+            gradient[:encoders] += scores.T @ error
+            gradient[place] = error.sum()
+        return value, gradient
 
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * encoders + [(None, None)])
-    return found.x[:-1], float(found.x[-1])
+    start = np.append(prior, np.zeros(len(data)))
+    bounds = [(0, None)] * encoders + [(None, None)] * len(data)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return found.x[:encoders], found.x[encoders:]

@@ -4,7 +4,7 @@ from .assertion import Assertion
 from .prepare import Notes, load, prepare
 from .sections import own_headings, sections
 from .sentences import Sentence, Sentences, asserted, split
-from .words import character_terms, marked_words, word_terms, words
+from .words import bare_character_terms, character_terms, marked_words, word_terms, words
 
 __all__ = [
     "Assertion",
@@ -12,6 +12,7 @@ __all__ = [
     "Sentence",
     "Sentences",
     "asserted",
+    "bare_character_terms",
     "character_terms",
     "load",
     "marked_words",

@@ -45,3 +45,8 @@ def character_terms(found: list[tuple[Assertion, str]]) -> list[str]:
         for size in GRAMS:
             terms.extend(sign + padded[i : i + size] for i in range(len(padded) - size + 1))
     return terms
+
+
+def bare_character_terms(found: list[tuple[Assertion, str]]) -> list[str]:
+    """The same runs whatever is asserted."""
+    return character_terms([(Assertion.AFFIRMED, word) for _, word in found])
