@@ -18,7 +18,6 @@ from . import __version__
 from .options import (
     CohortPath,
     ConvertSuspect,
-    Device,
     Host,
     Ignore,
     Json,
@@ -29,6 +28,10 @@ from .options import (
     Precision,
     Purpose,
     Quiet,
+    SameHoldout,
+    Seed,
+    Split,
+    TrainingDevice,
 )
 from .terminal import print_json, print_table, progress, report_error
 
@@ -243,9 +246,9 @@ def train(
     holdout: Annotated[
         float | None, typer.Option(help="The share of patients to leave out, for `evaluate`.", show_default=False)
     ] = None,
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Governs everything random.", show_default=False)] = None,
-    device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
+    split: Split = None,
+    seed: Seed = None,
+    device: TrainingDevice = None,
     ignore: Ignore = None,
     convert_suspect: ConvertSuspect = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
@@ -307,13 +310,10 @@ def pretrain_images(
         list[str] | None,
         typer.Option("--set", metavar="image.KEY=VALUE", help="How pictures are prepared, as in `train` (repeatable)."),
     ] = None,
-    holdout: Annotated[
-        float | None,
-        typer.Option(help="As in `train`: with its --seed and --split, the same patients.", show_default=False),
-    ] = None,
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Governs everything random.", show_default=False)] = None,
-    device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
+    holdout: SameHoldout = None,
+    split: Split = None,
+    seed: Seed = None,
+    device: TrainingDevice = None,
     ignore: Ignore = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -363,13 +363,10 @@ def pretrain_notes(
         list[str] | None,
         typer.Option("--set", metavar="notes.KEY=VALUE", help="The network, as in `train` (repeatable)."),
     ] = None,
-    holdout: Annotated[
-        float | None,
-        typer.Option(help="As in `train`: with its --seed and --split, the same patients.", show_default=False),
-    ] = None,
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Governs everything random.", show_default=False)] = None,
-    device: Annotated[Device | None, typer.Option(help="Where to train.", show_default=False)] = None,
+    holdout: SameHoldout = None,
+    split: Split = None,
+    seed: Seed = None,
+    device: TrainingDevice = None,
     ignore: Ignore = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -459,7 +456,7 @@ def evaluate(
     model: ModelPath,
     cohort: CohortPath,
     out: OutFolder,
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only the records of this split.")] = None,
+    split: Split = None,
     all_patients: Annotated[
         bool, typer.Option("--all-patients", help="Keep the patients of the training; every figure is marked.")
     ] = False,

@@ -41,6 +41,17 @@ ConvertSuspect = Annotated[
         help="Convert a value that is implausible as given and plausible in just one other unit; else it is refused.",
     ),
 ]
+Split = Annotated[
+    str | None, typer.Option("--split", metavar="NAME", help="Only the records of this split.", show_default=False)
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Governs everything random.", show_default=False)]
+TrainingDevice = Annotated[Device | None, typer.Option("--device", help="Where to train.", show_default=False)]
+SameHoldout = Annotated[
+    float | None,
+    typer.Option(
+        "--holdout", help="As in `train`: with its --seed and --split, the same patients.", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 Host = Annotated[str, typer.Option(help="The address to listen on; others can reach the page if it is not this one.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The first free one by default.", show_default=False)]

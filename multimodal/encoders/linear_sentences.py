@@ -21,7 +21,7 @@ from .note_context import NoteContext
 from .sentence_pooling import Bags, PooledRegression
 from .word_features import WordFeatures
 
-# Between 3 and 10 the ranking hardly moves (benchmarks/openi.py), and the blend scales the log-odds: not worth choosing.
+# Between 3 and 10 the ranking hardly moves on Open-i, and the blend scales the log-odds: not worth choosing.
 INVERSE_PENALTY = 5.0
 
 

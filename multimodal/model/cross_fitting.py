@@ -27,6 +27,19 @@ class CrossFitted:
     encoders: Mapping[str, Mapping[str, Any]]
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What all trainings of a cross-fitting have in common; see cross_fit."""
+
+    targets: Sequence[str]
+    y: np.ndarray
+    groups: np.ndarray
+    folds: np.ndarray
+    config: Config
+    advance: Callable[[str, float], None]
+    kept: KeptWork
+
+
 def new_encoder(name: str, config: Config, on_step: Callable[[], None] = lambda: None) -> Any:
     """An unfitted encoder with the options of its modality."""
     options = getattr(config, ENCODERS[name].modality).model_dump()
@@ -46,92 +59,76 @@ def cross_fit(
     """inputs: per modality, see encoders.inputs; y: float (n, T); groups, folds: int (n,).
 
     advance(name, share) is called as the work goes on; the shares of all calls with a name sum to the number of its
-    trainings.
-    What `kept` holds of an earlier run is not trained again.
+    trainings. What `kept` holds of an earlier run is not trained again.
     """
+    work = _Work(targets, y, groups, folds, config, advance, kept)
     evidence, present, encoders = {}, [], {}
     with tempfile.TemporaryDirectory() as scratch:
-        begins = {
-            name: _pretrained(name, inputs[modality], config, advance, kept if kept.folder else KeptWork(Path(scratch)))
-            for modality in inputs
-            for name in getattr(config, modality).encoders
-        }
         for modality, whole in inputs.items():
-            fitted = _cross_fit_modality(modality, whole, targets, y, groups, folds, config, advance, kept, begins)
-            evidence[modality], encoders[modality] = fitted[0], fitted[2]
-            present.append(fitted[1])
+            fitted = [
+                _cross_fit_encoder(work, name, whole, _pretrained(work, name, whole, Path(scratch)))
+                for name in getattr(config, modality).encoders
+            ]
+            evidence[modality] = np.stack([log_odds for log_odds, _, _ in fitted], axis=1)
+            present.append(np.all([there for _, there, _ in fitted], axis=0))
+            encoders[modality] = dict(
+                zip(getattr(config, modality).encoders, (one for _, _, one in fitted), strict=True)
+            )
     return CrossFitted(evidence, np.stack(present, axis=1), encoders)
 
 
-def _cross_fit_modality(
-    modality: str,
-    whole: Any,
-    targets: Sequence[str],
-    y: np.ndarray,
-    groups: np.ndarray,
-    folds: np.ndarray,
-    config: Config,
-    advance: Callable[[str, float], None],
-    kept: KeptWork,
-    begins: Mapping[str, Path | None],
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Of one modality: evidence (n, C, T), present (n,), encoders; begins: {encoder: what its pretraining wrote}."""
-    names = getattr(config, modality).encoders
-    out = np.full((len(y), len(names), y.shape[1]), np.nan)
-    there = np.ones(len(y), dtype=bool)
-    encoders = {}
-    for c, name in enumerate(names):
-        seen = np.zeros(len(y), dtype=bool)
-        steps = []
-        for fold in np.unique(folds):
-            inside = np.flatnonzero((folds != fold) & whole.present)
-            outside = np.flatnonzero(folds == fold)
-            label = f"{modality}.{name}.{fold}"
-            found = kept.evidence(label)
-            if found is None:
-                shown = whole.take(inside), targets, y[inside], groups[inside]
-                model, taken = _fitted(name, shown, config, None, advance, kept.running(label), begins[name])
-                answer = model.encode(whole.take(outside))
-                found = FoldEvidence(answer.log_odds, answer.present, taken)
-                kept.keep_evidence(label, found)
-            else:
-                advance(name, 1.0)
-            steps.append(found.steps)
-            out[outside, c], seen[outside] = found.log_odds, found.present
-        there &= seen
-        label = f"{modality}.{name}.all"
-        model = kept.encoder(label, name, config.train.device)
-        if model is None:
-            having = np.flatnonzero(whole.present)
-            shown = whole.take(having), targets, y[having], groups[having]
-            # As many steps as the folds took: a longer training would shift the evidence the head has learnt on.
-            as_long = None if None in steps else round(np.mean(steps))
-            model, _ = _fitted(name, shown, config, as_long, advance, kept.running(label), begins[name])
-            kept.keep_encoder(label, model)
+def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -> tuple[np.ndarray, np.ndarray, Any]:
+    """log_odds float (n, T) and present bool (n,), out of fold; the encoder fitted on everything.
+
+    whole: the inputs of its modality; begin: what its pretraining wrote, if it has one.
+    """
+    log_odds, present = np.full(work.y.shape, np.nan), np.zeros(len(work.y), dtype=bool)
+    steps = []
+    label = f"{ENCODERS[name].modality}.{name}"
+    for fold in np.unique(work.folds):
+        outside = np.flatnonzero(work.folds == fold)
+        found = work.kept.evidence(f"{label}.{fold}")
+        if found is None:
+            inside = np.flatnonzero((work.folds != fold) & whole.present)
+            model, taken = _fitted(work, name, whole, inside, None, f"{label}.{fold}", begin)
+            answer = model.encode(whole.take(outside))
+            found = FoldEvidence(answer.log_odds, answer.present, taken)
+            work.kept.keep_evidence(f"{label}.{fold}", found)
         else:
-            advance(name, 1.0)
-        encoders[name] = model
-    return out, there, encoders
+            work.advance(name, 1.0)
+        steps.append(found.steps)
+        log_odds[outside], present[outside] = found.log_odds, found.present
+    model = work.kept.encoder(f"{label}.all", name, work.config.train.device)
+    if model is None:
+        # As many steps as the folds took: a longer training would shift the evidence the head has learnt on.
+        as_long = None if None in steps else round(np.mean(steps))
+        model, _ = _fitted(work, name, whole, np.flatnonzero(whole.present), as_long, f"{label}.all", begin)
+        work.kept.keep_encoder(f"{label}.all", model)
+    else:
+        work.advance(name, 1.0)
+    return log_odds, present, model
 
 
-def _pretrained(
-    name: str, whole: Any, config: Config, advance: Callable[[str, float], None], kept: KeptWork
-) -> Path | None:
-    """The folder of what an encoder learns without labels, on all training records at once; None where it does not."""
-    encoder = new_encoder(name, config)
+def _pretrained(work: _Work, name: str, whole: Any, scratch: Path) -> Path | None:
+    """The folder of what an encoder learns without labels, on all training records at once; None where it does not.
+
+    scratch: where it is kept if the work is not.
+    """
+    encoder = new_encoder(name, work.config)
     having = whole.take(np.flatnonzero(whole.present))
     steps = encoder.pretraining_steps(having) if hasattr(encoder, "pretrain") else 0
     if not steps:
         return None
-    label, work = f"{ENCODERS[name].modality}.{name}.{PRETRAINED}", pretraining_of(name)
+    kept = work.kept if work.kept.folder else KeptWork(scratch)
+    label = f"{ENCODERS[name].modality}.{name}.{PRETRAINED}"
     found = kept.pretrained(label)
-    if found is None:
-        encoder.on_step, encoder.kept_in = lambda: advance(work, 1 / steps), kept.running(label)
-        return kept.keep_pretrained(
-            label, lambda folder: encoder.pretrain(having, folder, random_state=config.train.seed)
-        )
-    advance(work, 1.0)
-    return found
+    if found is not None:
+        work.advance(pretraining_of(name), 1.0)
+        return found
+    encoder.on_step = lambda: work.advance(pretraining_of(name), 1 / steps)
+    encoder.kept_in = kept.running(label)
+    seed = work.config.train.seed
+    return kept.keep_pretrained(label, lambda folder: encoder.pretrain(having, folder, random_state=seed))
 
 
 def pretraining_of(name: str) -> str:
@@ -140,35 +137,29 @@ def pretraining_of(name: str) -> str:
 
 
 def _fitted(
-    name: str,
-    shown: tuple,
-    config: Config,
-    steps: int | None,
-    advance: Callable[[str, float], None],
-    running: Path | None,
-    begin: Path | None,
+    work: _Work, name: str, whole: Any, rows: np.ndarray, steps: int | None, label: str, begin: Path | None
 ) -> tuple[Any, int | None]:
-    """A fitted encoder, and the steps that it took where it has any. shown: inputs, targets, y, groups.
+    """An encoder fitted on the records at `rows`, and the steps that it took where it has any.
 
-    steps: so many, where they are given; else as many as the encoder chooses. running: a folder for its state while it
-    is trained in steps. begin: what its pretraining wrote, if it has one.
+    steps: so many, where they are given; else as many as the encoder chooses.
     """
-    encoder = new_encoder(name, config)
+    encoder = new_encoder(name, work.config)
     if begin is not None:
         encoder.start = begin
-    seed = config.train.seed
+    shown = whole.take(rows), work.targets, work.y[rows], work.groups[rows]
+    seed = work.config.train.seed
     if not hasattr(encoder, "steps"):
         encoder.fit(*shown, random_state=seed)
-        advance(name, 1.0)
+        work.advance(name, 1.0)
         return encoder, None
     expected, counted = steps or encoder.steps(shown[0]), 0
 
     def count() -> None:
         nonlocal counted
         counted += 1
-        advance(name, 1 / expected)
+        work.advance(name, 1 / expected)
 
-    encoder.on_step, encoder.kept_in = count, running
+    encoder.on_step, encoder.kept_in = count, work.kept.running(label)
     encoder.fit(*shown, random_state=seed, **({"steps": steps} if steps else {}))
-    advance(name, 1 - counted / expected)  # it may have stopped early
+    work.advance(name, 1 - counted / expected)  # it may have stopped early
     return encoder, encoder.steps_
