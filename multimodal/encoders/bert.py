@@ -5,8 +5,8 @@ the record's log-odds are their mean under a learnt attention per target (Ilse e
 is, and however many there are, all of it is read. Beside its token, each word brings its assertion (negated, uncertain,
 past, of the family) as an embedding of its own, as BERT's token types do; the kind, age and section of the note are
 added to the sentence. The compact model learns its WordPiece vocabulary from the training notes; any BERT-family folder
-(config.json, tokenizer, model.safetensors) can stand in its place. Either may first go on with masked-language
-pretraining on the training notes, which reads no label and so is done once for all folds.
+(config.json, tokenizer.json, model.safetensors) can stand in its place. The compact one first learns from the training
+notes by masked-language pretraining, which reads no label and so is done once for all folds.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from .token_batches import TokenBatch, token_batches
 # The last layers learn this much faster than the BERT below, which else waits hundreds of steps for a gradient.
 GAIN = 10.0
 MAX_PRETRAINING_STEPS = 2000  # of the pretraining that belongs to a training
+LANGUAGE_RATE = 2.0  # its batches hold many more tokens than those of the training
 
 
 class Network(nn.Module):
@@ -43,10 +44,10 @@ class Network(nn.Module):
 
     def __init__(self, bert: nn.Module, targets: int, context: int, dropout: float):
         super().__init__()
-        width = bert.config.hidden_size
+        width, embedded = bert.config.hidden_size, bert.get_input_embeddings().embedding_dim
         self.bert = bert
         self.dropout = nn.Dropout(dropout)
-        self.assertion = nn.Embedding(len(Assertion), width)
+        self.assertion = nn.Embedding(len(Assertion), embedded)
         self.context = nn.Linear(context, width, bias=False)
         self.log_odds = nn.Linear(width, targets)
         self.attention = nn.Linear(width, targets)
@@ -162,14 +163,15 @@ class BERT:
         return min(self.language_steps(inputs), MAX_PRETRAINING_STEPS)
 
     def language_steps(self, inputs: Notes) -> int:
-        """The steps of `pretraining` passes over the distinct sentences of these inputs."""
-        tokenizer, _ = self._fresh(inputs.text)
-        return steps_of(chunked(inputs, tokenizer, length=self.length).distinct, self.pretraining)
+        """The steps of `pretraining` passes over the distinct sentences of these inputs; 0 if none has a known word."""
+        with seeded(0, torch.device("cpu")):
+            tokenizer, _ = self._fresh(inputs.text)
+        return steps_of(chunked(inputs, tokenizer, length=self.length).distinct, tokenizer, self.pretraining)
 
     def pretrain(self, inputs: Notes, folder: Path, *, random_state: int, steps: int | None = None) -> list[float]:
         """Masked-language pretraining on these notes: write the checkpoint that `fit` can start from.
 
-        steps: pretraining_steps by default. Returns the loss of each step."""
+        steps: as many as the passes take by default, at most MAX_PRETRAINING_STEPS. Returns the loss of each step."""
         device = pick_device(self.device)
         with seeded(random_state, device) as generator:
             tokenizer, bert = self._fresh(inputs.text)
@@ -178,8 +180,8 @@ class BERT:
                 bert,
                 tokenizer,
                 chunks,
-                steps=steps or self.pretraining_steps(inputs),
-                learning_rate=2 * self.schedule.learning_rate * self._stem_rate(),
+                steps=steps or min(steps_of(chunks, tokenizer, self.pretraining), MAX_PRETRAINING_STEPS),
+                learning_rate=LANGUAGE_RATE * self.schedule.learning_rate * self._stem_rate(),
                 device=device,
                 precision=training_precision(device),
                 generator=generator,
@@ -252,14 +254,17 @@ class BERT:
 
     def encode(self, inputs: Notes, *, precision: str = "fp32") -> Evidence:
         chunks = chunked(inputs, self.tokenizer_, length=self.length)
-        owner, n = torch.from_numpy(inputs.record[chunks.note]), inputs.n
-        context = torch.from_numpy(self.context_.columns(inputs, chunks.note, chunks.section)).float()
-        sentences = self._sentences(chunks, precision)[torch.from_numpy(chunks.chunk)]
-        network = self.network_.cpu()
+        device, n = pick_device(self.device), inputs.n
+        network = self.network_.to(device)
+        owner = torch.from_numpy(inputs.record[chunks.note])
+        context = torch.from_numpy(self.context_.columns(inputs, chunks.note, chunks.section)).float().to(device)
         with torch.inference_mode():
-            log_odds, attention = (part.double() for part in network.answers(sentences, context))
-            answer = pooled(log_odds, attention, owner, n).numpy()
-            mean = pooled(sentences.double(), torch.zeros_like(sentences, dtype=torch.float64), owner, n).numpy()
+            sentences = self._sentences(network, chunks, device, precision)[torch.from_numpy(chunks.chunk).to(device)]
+            parts = (*network.answers(sentences, context), sentences)
+        # On the CPU: there the sums have an order, so that the same records get the same bits.
+        log_odds, attention, sentences = (part.double().cpu() for part in parts)
+        answer = pooled(log_odds, attention, owner, n).numpy()
+        mean = pooled(sentences, torch.zeros_like(sentences), owner, n).numpy()
         used = np.bincount(chunks.note, minlength=len(inputs.text))
         facts = [
             (int(row), where, {"chunks_used": str(count)})
@@ -280,15 +285,12 @@ class BERT:
             for row in np.flatnonzero(totals[:, 0] * 2 > totals[:, 1])
         ]
 
-    def _sentences(self, chunks: Chunks, precision: str) -> torch.Tensor:
-        """float (distinct chunks, D) on the CPU."""
-        device = pick_device(self.device)
-        network = self.network_.to(device)
-        out = torch.zeros(len(chunks.distinct), network.bert.config.hidden_size)
-        with torch.inference_mode():
-            for part in token_batches(chunks.distinct, self.tokenizer_.pad_token_id):
-                with autocast(device, precision):
-                    out[torch.from_numpy(part.rows)] = network.sentences(*_on(device, part)).cpu()
+    def _sentences(self, network: Network, chunks: Chunks, device: torch.device, precision: str) -> torch.Tensor:
+        """float (distinct chunks, D), on the device."""
+        out = torch.zeros(len(chunks.distinct), network.bert.config.hidden_size, device=device)
+        for part in token_batches(chunks.distinct, self.tokenizer_.pad_token_id):
+            with autocast(device, precision):
+                out[torch.from_numpy(part.rows).to(device)] = network.sentences(*_on(device, part))
         return out
 
     def _fresh(self, texts: Sequence[str]) -> tuple:

@@ -21,7 +21,7 @@ from .token_batches import TOKENS_AT_ONCE, padded
 ASKED, MASKED, OTHER = 0.15, 0.8, 0.1
 BATCH_TOKENS = TOKENS_AT_ONCE // 4
 POOL = 64  # batches whose chunks are sorted by length together
-UNASKED = -100
+TINY = 1e-6
 
 
 class MaskedLanguage(nn.Module):
@@ -40,9 +40,11 @@ class MaskedLanguage(nn.Module):
         return nn.functional.linear(self.transform(hidden), self.bert.get_input_embeddings().weight, self.bias)
 
 
-def steps_of(chunks: Sequence[Chunk], epochs: int) -> int:
-    """How many steps `pretrain_language` takes for so many passes."""
-    return epochs * sum(1 for _ in _batches(chunks, np.arange(len(chunks))))
+def steps_of(chunks: Sequence[Chunk], tokenizer: Any, epochs: int) -> int:
+    """How many steps `pretrain_language` takes for so many passes; 0 if no chunk holds a token to ask for."""
+    special = set(_special(tokenizer))
+    asked = [chunk for chunk in chunks if not special.issuperset(chunk.tokens)]
+    return epochs * sum(1 for _ in _batches(asked, np.arange(len(asked))))
 
 
 def pretrain_language(
@@ -63,7 +65,8 @@ def pretrain_language(
     kept_in  a file for the state of the training, from which the same one goes on
     Raises FloatingPointError if the loss is not finite.
     """
-    special = torch.tensor(sorted({*tokenizer.all_special_ids}))
+    special = torch.tensor(_special(tokenizer))
+    chunks = [chunk for chunk in chunks if not {*special.tolist()}.issuperset(chunk.tokens)]
     tokens = bert.get_input_embeddings().weight.shape[0]
     losses: list[float] = []
 
@@ -72,10 +75,8 @@ def pretrain_language(
         parts = list(_batches(chunks, order))
         for place in torch.randperm(len(parts), generator=generator).tolist():
             _, ids, mask, _ = padded(chunks, parts[place], tokenizer.pad_token_id)
-            drawn = torch.rand(ids.shape, generator=generator)
-            asked = (drawn < ASKED) & mask.bool() & ~torch.isin(ids, special)
-            if not asked.any():
-                continue
+            drawn = torch.rand(ids.shape, generator=generator) + torch.isin(ids, special)
+            asked = drawn < max(ASKED, float(drawn.min()) + TINY)  # one token at least
             fate = torch.rand(ids.shape, generator=generator)
             other = torch.randint(tokens, ids.shape, generator=generator)
             shown = torch.where(asked & (fate < MASKED), tokenizer.mask_token_id, ids)
@@ -117,3 +118,8 @@ def _batches(chunks: Sequence[Chunk], order: np.ndarray) -> Iterator[np.ndarray]
                 stop += 1
             yield part[start:stop]
             start = stop
+
+
+def _special(tokenizer: Any) -> list[int]:
+    """The ids that stand for no text."""
+    return sorted({*tokenizer.all_special_ids})

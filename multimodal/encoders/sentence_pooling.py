@@ -53,11 +53,13 @@ class Bags:
 class PooledRegression:
     """See above; penalised by the squares of u and v against `inverse_penalty` times the log-loss."""
 
-    def __init__(self, inverse_penalty: float = 3.0):
+    def __init__(self, inverse_penalty: float):
         self.inverse_penalty = inverse_penalty
 
     def fit(self, bags: Bags, y: np.ndarray) -> PooledRegression:
-        """y: 0 or 1, (n,), both present. Learned: coef_ (F + G, 2), of u and v; floor_ (2,); intercept_."""
+        """y: 0 or 1, (n,); with one class alone only its smoothed base rate is learnt.
+
+        Learned: coef_ (F + G, 2), of u and v; floor_ (2,); intercept_."""
         # Sums over a distinct item's places are sums over the item: the matrix holds each once.
         transposed, beside = bags.x.T.tocsr(), bags.beside
         features, strength = bags.x.shape[1] + beside.shape[1], self.inverse_penalty
@@ -81,7 +83,10 @@ class PooledRegression:
         start = np.zeros(2 * features + 3)
         start[-3:-1] = FLOOR
         start[-1] = np.log((y.sum() + 1) / (len(y) - y.sum() + 1))
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "maxcor": 5}).x
+        found = start
+        if len(np.unique(y)) == 2:
+            options = {"maxiter": ITERATIONS, "maxcor": 5}
+            found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
         self.coef_ = found[: 2 * features].reshape(features, 2)
         self.floor_, self.intercept_ = found[-3:-1], float(found[-1])
         return self
@@ -90,10 +95,6 @@ class PooledRegression:
         """float (n,): log-odds."""
         pooled, _ = _pooled(_scores(bags, self.coef_) + self.floor_, bags)
         return pooled[:, 0] - pooled[:, 1] + self.intercept_
-
-    def predict_proba(self, bags: Bags) -> np.ndarray:
-        probs = expit(self.decision_function(bags))
-        return np.column_stack([1 - probs, probs])
 
 
 def _scores(bags: Bags, coef: np.ndarray) -> np.ndarray:

@@ -48,7 +48,8 @@ class WordFeatures:
             self.vocabulary_[name] = counter.get_feature_names_out()[kept].tolist()
             counts = counts[:, kept]
             documents = holders @ counts if self.per == "record" else counts
-            self.idf_[name] = TfidfTransformer(sublinear_tf=True).fit(documents).idf_
+            nothing = np.zeros(0)
+            self.idf_[name] = TfidfTransformer(sublinear_tf=True).fit(documents).idf_ if len(kept) else nothing
         return self
 
     def transform(self, notes: Notes) -> sparse.csr_matrix:
@@ -59,14 +60,17 @@ class WordFeatures:
             return sparse.csr_matrix((rows, sum(len(idf) for idf in self.idf_.values())))
         blocks = []
         for name in BLOCKS[self.per]:
+            if not self.vocabulary_[name]:
+                continue
             counts = CountVectorizer(analyzer=ANALYZERS[name], vocabulary=self.vocabulary_[name]).transform(read)
             tfidf = TfidfTransformer(sublinear_tf=True)
             tfidf.idf_ = self.idf_[name]
             blocks.append(tfidf.transform(_holders(notes) @ counts if self.per == "record" else counts))
-        return sparse.hstack(blocks, format="csr")
+        rows = notes.n if self.per == "record" else len(read)
+        return sparse.hstack([sparse.csr_matrix((rows, 0)), *blocks], format="csr")
 
     def mostly_unknown(self, notes: Notes) -> list[tuple[int, Problem]]:
-        """MOSTLY_UNKNOWN for each record over half of whose distinct words no training note holds."""
+        """MOSTLY_UNKNOWN for each record over half of whose distinct words are none of the vocabulary."""
         known = {term.rpartition(MARK)[2] for term in self.vocabulary_["words"] if " " not in term}
         of_sentence = [{word for _, word in words(sentence)} for sentence in notes.sentences.distinct]
         held: dict[int, set[str]] = {}

@@ -101,7 +101,9 @@ def _origin_of_weights(model: ClinicalModel) -> list[str]:
     for modality, option, _ in begun_with(model.config_):
         if modality in model.modalities:
             seen = model.pretraining_patients_.get(option)
-            known = "whom it learnt from is unknown" if seen is None else f"learnt from {len(seen.hashes):,} patients"
+            known = "whom it learnt from is unknown"
+            if seen:
+                known = f"learnt from {' and '.join(f'{len(whom.hashes):,}' for whom in seen)} patients"
             lines.append(f"began from    {option}: {known}")
     return lines
 

@@ -3,7 +3,8 @@
 Per target a logistic regression on the encoders' out-of-fold log-odds with weights >= 0 (stacking: Wolpert, Neural
 Networks 5(2):241, 1992; non-negative: Breiman, Machine Learning 24:49, 1996). What all targets together say of the
 encoders is shrunk to the plain mean, and each target's weights to that: a rare class alone cannot tell whom to hear.
-With one encoder this is Platt scaling. An encoder that adds nothing gets a weight near 0, and the weights are reported.
+With one encoder this is Platt scaling, drawn to a slope of 1. With enough records an encoder that adds nothing gets a
+weight near 0, and the weights are reported.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from .config import Config
 from .model_files import check_manifest, written_whole
 from .saved import read_model, write_model
 from .scoring import Scores, gather, read
-from .seen_patients import SeenPatients
+from .seen_patients import SeenPatients, among_any
 from .stack import decide
 from .training import train
 
@@ -58,7 +58,7 @@ class ClinicalModel:
         self.baselines_ = fitted.baselines
         self.baseline_thresholds_ = fitted.baseline_thresholds
         self.patients_: SeenPatients = fitted.patients
-        self.pretraining_patients_: dict[str, SeenPatients] = dict(fitted.pretraining_patients)
+        self.pretraining_patients_: dict[str, Sequence[SeenPatients]] = dict(fitted.pretraining_patients)
         self.figures_, self.summary_ = dict(fitted.figures), dict(fitted.summary)
         self.problems_: list[Problem] = list(fitted.problems)
         self.own_measurements_ = dict(fitted.own_measurements)
@@ -166,8 +166,8 @@ class ClinicalModel:
 
     def trained_on(self, patient_ids: Sequence[str]) -> np.ndarray:
         """bool (n,): whether the model was trained on these patients, or what it began with."""
-        whom = (self.patients_, *self.pretraining_patients_.values())
-        return np.any([one.among(patient_ids) for one in whom], axis=0)
+        begun = [whom for seen in self.pretraining_patients_.values() for whom in seen]
+        return among_any([self.patients_, *begun], patient_ids)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the model folder, whole or absent. Raises UsageError if it exists."""

@@ -149,7 +149,7 @@ def run_of(cohort: Any, config: Config, device: Any) -> dict[str, Any]:
             for name, path in given.items()
             if path and Path(path).exists()
         },
-        **{name: version(name) for name in LIBRARIES},
+        **{name: version(name) for name in (*LIBRARIES, "ftfy", "scipy", "tokenizers")},
         "python": platform.python_version(),
         **machine(device),
     }

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..encoders.checkpoints import FACTS
+from ..encoders.checkpoints import is_compact
+from ..encoders.pretrained import FACTS
 from ..learning.devices import pick_device
 from ..notes import Notes
-from ..records import Batch, CohortError, InputError, ItemError, UsageError, shown
+from ..records import REASONS, Batch, CohortError, InputError, ItemError, UsageError, shown
 from ..sources import Cohort
 from ..sources.loose_files import text_batches
 from .config import Config
@@ -25,7 +26,7 @@ from .model_files import refuse_existing_model, written_whole
 from .pretraining import clock, cohort_of
 from .saved import LIBRARIES
 from .scoring import read
-from .seen_patients import SeenPatients
+from .seen_patients import SeenPatients, seen_by_pretraining
 
 SCHEMA = 1
 BATCH = 256
@@ -45,7 +46,7 @@ class NotesPretraining:
 
     texts: int
     sentences: int
-    refused: dict[str, int]
+    problems: dict[str, int]
     steps: int
     loss: tuple[float, float]
     seconds: float
@@ -83,14 +84,22 @@ def pretrain_notes(
         raise UsageError(f"train.device: {error}") from None
     encoder = new_encoder("bert", config)
     encoder.check()
+    # Whom the checkpoint has seen, what goes on from it has seen too.
+    before = seen_by_pretraining(Path(config.notes.checkpoint)) if config.notes.checkpoint else []
     started = time.perf_counter()
     cohort, batches = _opened(texts, config, split, ignore)
-    notes, patients, refused = _read(batches, config, cohort, progress)
-    for code, count in refused.items():
-        report(f"{code}: {count:,} texts are not used")
+    if config.notes.mask_words and (cohort is None or not any(target.words for target in cohort.targets.values())):
+        raise UsageError("notes.mask_words: no target of the texts has words of its own")
+    notes, patients, problems = _read(batches, config, cohort, progress)
+    for code, count in problems.items():
+        used = "are not used" if REASONS[code].severity == "refuse" else "are used all the same"
+        report(f"{code}: {count:,} texts {used}")
     if len(notes.text) < MIN_TEXTS:
         raise InputError(f"{len(notes.text)} usable texts, at least {MIN_TEXTS} are needed: nothing was written")
+    seen = SeenPatients.of(patients, config.train.seed)
     steps = min(encoder.language_steps(notes), max_steps)
+    if not steps:
+        raise InputError("the tokenizer knows no word of the texts: nothing was written")
     encoder.on_step = clock(f"{len(notes.text):,} texts", steps, progress, report)
     with written_whole(out, overwrite=overwrite, **FOLDER) as folder:
         try:
@@ -103,18 +112,19 @@ def pretrain_notes(
             "schema": SCHEMA,
             "method": "masked language",
             "checkpoint": config.notes.checkpoint and Path(config.notes.checkpoint).name,
+            "compact": config.notes.checkpoint is None or is_compact(Path(config.notes.checkpoint)),
             "texts": len(notes.text),
             "sentences": sentences,
             "epochs": epochs,
             "steps": steps,
             "seed": config.train.seed,
             "holdout": config.train.holdout,
-            "patients": None if cohort is None else SeenPatients.of(patients, config.train.seed).to_json(),
+            "patients": [whom.to_json() for whom in (*before, *([] if cohort is None else [seen]))],
             "loss": {"first": loss[0], "last": loss[1]},
             "versions": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         }
         (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=True, allow_nan=False), encoding="utf-8")
-    return NotesPretraining(len(notes.text), sentences, refused, steps, loss, time.perf_counter() - started)
+    return NotesPretraining(len(notes.text), sentences, problems, steps, loss, time.perf_counter() - started)
 
 
 def _opened(
@@ -136,10 +146,10 @@ def _read(
     cohort: Cohort | None,
     progress: Callable[[str, float, float | None], None],
 ) -> tuple[Notes, set[str], dict[str, int]]:
-    """All usable notes, as if each were a record's; whose they are; {code: how many were refused}."""
+    """All usable notes, as if each were a record's; whose they are; {code: how many problems}."""
     texts: list[str] = []
     patients: set[str] = set()
-    refused: Counter[str] = Counter()
+    told: Counter[str] = Counter()
     targets = () if cohort is None else cohort.targets.values()
     headings: tuple = ()
     try:
@@ -148,12 +158,11 @@ def _read(
             texts += notes.text
             headings = notes.headings
             patients.update(batch.patient_ids[notes.present])
-            of_files = [problem for _, problem in batch.problems if problem.where.startswith(("note", "file"))]
-            found = [*of_files, *(problem for _, problem in notes.problems)]
-            refused.update(problem.code for problem in found if problem.severity == "refuse")
+            of_files = [problem for _, problem in batch.problems if problem.where.startswith(("note", "file", "line"))]
+            told.update(problem.code for problem in (*of_files, *(problem for _, problem in notes.problems)))
             progress(f"reading: {len(texts):,} texts", 0, None)
     except ItemError as error:
         raise InputError(f"the file cannot be read as text: {error}") from None
     except OSError as error:
         raise InputError(f"the files cannot be read: {error.strerror}") from None
-    return replace(Notes.of_texts(texts), headings=headings), patients, dict(sorted(refused.items()))
+    return replace(Notes.of_texts(texts), headings=headings), patients, dict(sorted(told.items()))

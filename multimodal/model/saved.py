@@ -47,7 +47,7 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
         "figures": model.figures_,
     }
     _write_json(folder / "model.json", state)
-    pretraining = {option: whom.to_json() for option, whom in model.pretraining_patients_.items()}
+    pretraining = {option: [one.to_json() for one in seen] for option, seen in model.pretraining_patients_.items()}
     _write_json(folder / "patients.json", {**model.patients_.to_json(), "pretraining": pretraining})
     arrays = {"base": stack.base, "variant": stack.variant, "single": stack.single, "limit": stack.limit}
     arrays |= {"temperature": stack.temperature, "thresholds": model.thresholds_}
@@ -76,7 +76,8 @@ def read_model(model: ClinicalModel, folder: Path, device: str) -> None:
     patients = json.loads((folder / "patients.json").read_text(encoding="utf-8"))
     model.patients_ = SeenPatients.from_json(patients)
     model.pretraining_patients_ = {
-        option: SeenPatients.from_json(whom) for option, whom in (patients["pretraining"] or {}).items()
+        option: [SeenPatients.from_json(one) for one in seen]
+        for option, seen in (patients["pretraining"] or {}).items()
     }
     model.summary_, model.figures_ = state["summary"], state["figures"]
     model.problems_ = [Problem(**problem) for problem in state["problems"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,19 +43,25 @@ class SeenPatients:
         return cls(str(state["salt"]), frozenset(state["hmac_sha256"]))
 
 
-def seen_by_pretraining(weights: Path) -> SeenPatients | None:
-    """Whom a pretraining learnt from: None for weights of elsewhere, and for one on no cohort, which do not say.
+def seen_by_pretraining(weights: Path) -> list[SeenPatients]:
+    """Whom a pretraining learnt from, and those before it: empty for weights of elsewhere, and for one on no cohort,
+    which do not say.
 
     weights  as image.weights or notes.checkpoint
     Raises UsageError for a folder of pretrain-images or pretrain-notes that is damaged.
     """
     if not (weights / FACTS).is_file():
-        return None
+        return []
     try:
-        state = json.loads((weights / FACTS).read_text(encoding="utf-8")).get("patients")
-        return None if state is None else SeenPatients.from_json(state)
+        state = json.loads((weights / FACTS).read_text(encoding="utf-8")).get("patients") or []
+        return [SeenPatients.from_json(whom) for whom in (state if isinstance(state, list) else [state])]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise UsageError(f"{weights} is damaged or was edited: run the pretraining again") from None
+
+
+def among_any(groups: Iterable[SeenPatients], patient_ids: Sequence[str]) -> np.ndarray:
+    """bool (n,): which of these patients any of the groups holds."""
+    return np.any([np.zeros(len(patient_ids), dtype=bool), *(one.among(patient_ids) for one in groups)], axis=0)
 
 
 def begun_with(config: Config) -> list[tuple[str, str, Path]]:

@@ -24,7 +24,7 @@ from .kept_work import KeptWork, digest, run_of
 from .out_of_fold import answer_out_of_fold, as_scored
 from .partial import check_run, start_run
 from .scoring import read
-from .seen_patients import SeenPatients, begun_with, seen_by_pretraining
+from .seen_patients import SeenPatients, among_any, begun_with, seen_by_pretraining
 from .stack import Stack, exclusive_units, fit_stack
 
 MIN_LABELS = 10
@@ -41,7 +41,7 @@ class Trained:
     baselines: Baselines
     baseline_thresholds: Mapping[str, np.ndarray]
     patients: SeenPatients
-    pretraining_patients: Mapping[str, SeenPatients]
+    pretraining_patients: Mapping[str, Sequence[SeenPatients]]
     figures: Mapping[str, Any]
     summary: Mapping[str, Any]
     problems: Sequence[Problem]
@@ -91,7 +91,7 @@ def train(
         if modality in inputs and (seen := seen_by_pretraining(weights))
     }
     for option, whom in pretraining.items():
-        if seen := int(whom.among(held_out).sum()):
+        if seen := int(among_any(whom, held_out).sum()):
             message = f"{seen:,} of the {len(held_out):,} patients held out are among those it learnt from"
             problems.append(Problem("PRETRAINED_ON_HELD_OUT", option, message))
     for problem in problems:

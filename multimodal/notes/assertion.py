@@ -58,6 +58,8 @@ _ENDS = cues.compiled(rf"\b(?:{cues.ENDS})\b|[:()]")
 _JOINTS = re.compile(r",\s*(?:and\b)?|\band\b")
 _VERBS = cues.compiled(rf"\b(?:{cues.VERBS})\b")
 _STARTS, _STARTS_UNLISTED = cues.compiled(rf"\s*(?:{cues.STARTS})"), cues.compiled(rf"\s*{cues.STARTS_UNLISTED}")
+_REPORTED = cues.compiled(rf"\s*{cues.REPORTED}")
+_NEGATIVE = re.compile(r"\s*(?:no|not|nor|without)\b")
 _ARTICLE = re.compile(r"\s*(?:an?|the)\s")
 _OR = re.compile(r"\b(?:or|nor)\b")
 _AND_OR = re.compile(r"\b(?:and|or|nor)\b")
@@ -110,7 +112,7 @@ def _english(low: str, starts: list[int]) -> np.ndarray:
     inside = np.zeros(len(starts), dtype=bool)  # words of a cue are not in its scope, nor in another's
     for cue in found:
         words = slice(bisect_left(starts, cue.start), bisect_left(starts, cue.stop))
-        inside[words] |= cue.says != cues.STUDY
+        inside[words] |= cue.says != cues.NEUTRAL
         if cue.says == Assertion.SAME.name:
             status[words] = Assertion.SAME
     for cue in found:
@@ -137,6 +139,8 @@ def _reach(cue: _Found, low: str, starts: list[int], fences: list[int], status: 
     if value == Assertion.FAMILY:
         if _REPORTS.match(low, cue.stop) or _REPORTED_BY.search(low[left : cue.start]):
             return
+        # What a relative has may be listed in any wording: only the patient, or a contrast, ends it.
+        right = starts[last + MAX_SCOPE] if last + MAX_SCOPE < len(starts) else len(low)
         own = _OWN.search(low, cue.stop, right)
         right = own.start() if own else right
         if _IN_RELATIVE.search(low[left : cue.start]) and not _OWN.search(low, left, cue.start):
@@ -184,6 +188,8 @@ def _fences(low: str, found: list[_Found]) -> list[int]:
             or (is_comma and before and bool(_STARTS.match(low, stop) or _SUBORDINATE.match(low, since)))
             or (is_comma and after and bool(_ARTICLE.match(low, stop)))
             or (is_comma and bool(_VERBS.match(low, stop)))
+            or bool(_REPORTED.match(low, stop))
+            or (is_comma and after and not listed and not _NEGATIVE.match(low, stop))
             or (is_comma and not listed and bool(_STARTS_UNLISTED.match(low, stop)))
             or (is_comma and not listed and stop in uncertain)
         )

@@ -14,7 +14,7 @@ BEFORE, AFTER, BOTH, NOWHERE = "before", "after", "both", "nowhere"
 
 
 class Cue(NamedTuple):
-    """says: the name of an Assertion, or STUDY; stands: before the words it reaches, after them, or between them."""
+    """says: the name of an Assertion, or NEUTRAL; stands: before the words it reaches, after them, or between them."""
 
     says: str
     stands: str
@@ -40,7 +40,7 @@ CHANGED = (
     r"(?:changed|improved|resolved|cleared|worsened|progressed|decreased|diminished|receded|regressed|disappeared|gone"
     r"|different|moved|evolved|shrunk|resorbed|reabsorbed)"
 )
-STUDY = "STUDY"
+NEUTRAL = "NEUTRAL"  # says nothing, and is no other cue
 
 CUES = (
     Cue("UNCERTAIN", BOTH, (
@@ -48,7 +48,15 @@ CUES = (
         rf"{STEP}{{0,1}}(?:excluded?|rule_out|ruled_out)",
         r"(?:versus|vs\.?)",
     )),
+    # Words that only look like a cue.
+    Cue(NEUTRAL, NOWHERE, (
+        r"(?:years?|months?|weeks?|days?|yrs?|mos?|year-|month-)_old|year-old|month-old|week-old|day-old",
+        r"(?:for_|over_|in_|during_)?the_past_(?:\w+_)?(?:hours?|days?|weeks?|months?|years?)|prior_to|earlier_(?:today"
+        r"|this)|(?:for_|over_)?the_(?:last|previous)_(?:\w+_)?(?:hours?|days?|weeks?|months?|years?)",
+        r"not_a_candidate|could_not_\w+_because|twin_pregnancy",
+    )),
     Cue("SAME", NOWHERE, (
+        r"not_(?:improving|resolving|worsening|clearing)|no_(?:worse|larger|smaller|better|bigger)",
         rf"(?:no|not|without|nor|never|little|any|minimal)_{STEP}{{0,3}}?changes?(?:_(?:in|of|to))?",
         rf"(?:no|without|nor|little)_{STEP}{{0,3}}?{CHANGE}_(?:in|of|to|from|since|compared|over|as)",
         rf"(?:no|without|nor|little)_{STEP}{{0,3}}?{CHANGE}(?=\s*(?:[,.;:)]|$))",
@@ -72,10 +80,12 @@ CUES = (
         r"|mom|dad|half-brother|half-sister|first-degree|in-laws?",
     )),
     Cue("NEGATED", AFTER, (
-        rf"{BE}(?:absent|non-?visualized|not_{STEP}{{0,2}}?{SEEN}|no_longer_{STEP}{{0,2}}?{SEEN}(?!_an?\b)"
-        r"|ruled_out|excluded|resolved|cleared(?:_up)?|gone|disappeared|vanished|negative|(?:does|do|did)_not_(?:recur"
-        r"|persist|reappear|return)|healed|nonexistent|lacking|missing|denied|invisible|unseen|remitted|resorbed"
-        r"|reabsorbed)(?!_(?:of|for)\b)",
+        rf"{BE}(?:non-?visualized|not_{STEP}{{0,2}}?{SEEN}|no_longer_{STEP}{{0,2}}?{SEEN}(?!_an?\b)|ruled_out|gone"
+        r"|cleared(?:_up)?|disappeared|vanished|negative|(?:does|do|did)_not_(?:recur|persist|reappear|return)"
+        r"|not_(?:recurred|returned|reappeared)|healed|nonexistent|invisible|unseen|remitted|resorbed|reabsorbed)"
+        r"(?!_(?:of|for)\b)",
+        rf"(?:is|are|was|were|be|been|being|has|have|had)_{BE}(?:absent|excluded|resolved|lacking|missing|denied)(?!_of\b)",
+        r"(?:absent|excluded|resolved|denied)(?=\s*(?:[.,;)]|$|and_|or_))",
         r"(?:is|are|was|were|does|do|did)_not(?=\s*(?:[.,;]|$))",
         rf"(?:is|are|was|were)n't_{SEEN}|(?:cannot|can't|could_not)_be_{STEP}{{0,1}}?{SEEN}|fails?_to_appear",
         r"shows?_(?:complete_)?resolution|(?:has|have)_undergone_(?:complete_)?resolution",
@@ -95,9 +105,9 @@ CUES = (
         r"in_the_(?:remote_)?past|last_(?:year|month|winter|summer|spring|fall)|in_childhood|as_an?_(?:child|infant)"
         r"|in_(?:19|20)\d\d|by_history",
     )),
-    Cue(STUDY, NOWHERE, (
+    Cue(NEUTRAL, NOWHERE, (
         r"(?:from|to|with|since|than|as|on|versus|relative_to)_(?:the_|an?_|his_|her_)?(?:most_recent_)?"
-        rf"{OLD}(?:_{STEP}{{0,2}}?{STUDY_NAME}|(?=\s*(?:[.,;)]|$)))",
+        rf"{OLD}(?:_{STEP}{{0,2}}?{STUDY_NAME}|(?=\s*(?:[.,;)]|$|with\b|and\b|there\b)))",
         rf"{OLD}_{STEP}{{0,2}}?{STUDY_NAME}",
     )),
     Cue("PAST", BEFORE, (r"previously|previous|prior|formerly|former|past|earlier|old|remote",)),
@@ -105,11 +115,11 @@ CUES = (
         r"(?:is|are|remains?|would_be|as|be)_(?:an?_)?(?:also_)?(?:possible|possibility|questionable|suspected|uncertain"
         r"|unlikely|likely|queried|consideration|considered|conceivable|indeterminate|favou?red|equivocal|doubtful"
         r"|suggested|concern)(?=\s*(?:[.,;)]|$|and_|but_|given_|on_|in_|at_))",
-        r"questioned|not_certain",
+        r"questioned|not_certain|(?:is_|are_|be_)?(?:less|more)_likely(?=\s*(?:[.,;)]|$))|(?:be|is|are)_considered",
     )),
     Cue("UNCERTAIN", BEFORE, (
         r"possible|possibly|possibility_of|probable|probably|perhaps|maybe|questionable|questionably|question_of|queried"
-        r"|query|suspicious_for|suspicion_(?:of|for)|suspected|suspect|concern_(?:for|of)|concerning_for|worrisome_for",
+        r"|query|consider|question|doubt|less_likely|concerned_(?:for|about)|not_clear_(?:if|whether)|suspicious_for|suspicion_(?:of|for)|suspected|suspect|concern_(?:for|of)|concerning_for|worrisome_for",
         r"may|might|could|suggests?|suggestive_of|suggesting|suggested|suggestion_of|equivocal(?:_for)?|likely|presumably"
         r"|presumed|presumptive|potential|potentially|conceivably|indeterminate|r/o|rule_out|if_any|unlikely|uncertain"
         r"|(?:evaluate|assess|evaluation|assessment)_for|unclear_(?:if|whether)|doubtful|differential|tentative"
@@ -135,7 +145,8 @@ ENDS = (
     r"|outside_of|beyond|in_addition_to|as_well_as|despite|instead|rather|there_(?:is|are|remains?)|while|then"
     r"|with_(?:an?_)?(?:persistent|residual|persisting|stable|unchanged|new)|followed_by|now(?!_(?:resolved|cleared|absent"
     r"|gone))|who_(?:presents?|presented|has|is)|(?:and_)?(?:presents?|presented|presenting|complains?|complaining)"
-    r"|here_with"
+    r"|here_with|due_to|because|secondary_to|following|positive_for|here_for|admitted_(?:with|for)|after|status_post|s/p"
+    r"|with_(?:an?_)?(?:small|mild|moderate|large|severe|tiny|trace|minimal|bilateral)"
 )
 VERBS = (
     r"is|are|was|were|has|have|had|remains?|remained|persists?|persisted|appears?|shows?|showed|demonstrates?|continues?"
@@ -143,9 +154,11 @@ VERBS = (
     r"|elevates?"
 )
 # A comma before one of these begins another statement; the second unless a list goes on ("or").
-STARTS = rf"(?:an?|the|this|these|there|both|it)_|(?:{VERBS})\b|(?:reports?|endorses?|admits?)_"
+STARTS = rf"(?:an?|the|this|these|there|both|it)_|(?:{VERBS})\b"
+# These begin one in every case.
+REPORTED = r"(?:reports?|reported|endorses?|endorsed|admits?|complains?)_"
 STARTS_UNLISTED = (
-    r"(?:unchanged|stable|persistent|persisting|increas(?:ed|ing)|decreas(?:ed|ing)|improv(?:ed|ing)|worsen(?:ed|ing)"
+    r"(?:small|mild|moderate|large|severe|tiny|trace|minimal|bilateral|positive|productive|with|unchanged|stable|persistent|persisting|increas(?:ed|ing)|decreas(?:ed|ing)|improv(?:ed|ing)|worsen(?:ed|ing)"
     r"|new|residual|chronic)_"
 )
 SUBORDINATE = r"although|though|while|whereas|despite|since|because|if|when|apart_from|aside_from"
@@ -161,9 +174,13 @@ REPORTS = (
     r"|declined?|refused?|wants?|agrees?|updated|told|tells?|confirms?|confirmed)\b"
 )
 REPORTED_BY = (
-    r"\b(?:per|according_to|reported_by|history_from|obtained_from|lives?_with|living_with)_(?:the_|his_|her_|their_)?$"
+    r"\b(?:per|according_to|reported_by|history_from|obtained_from|lives?_with|living_with)_"
+    r"(?:the_|his_|her_|their_)?$"
 )
-OWN = r"\b(?:the_|this_|our_)?patient\b(?!'s)|\b(?:he|she)_(?:has|is|had)\b|\bpatient's_own\b"
+OWN = (
+    r"\b(?:but|however|whereas|while)\b|\b(?:the_|this_|our_)?patient\b(?!'s)|\b(?:he|she)_(?:has|is|had)\b"
+    r"|\bpatient's_own\b"
+)
 IN_RELATIVE = r"\b(?:in|of|by|from|like|with)_(?:(?:the|his|her|their|an?|both|patient's|one)_){0,2}$"
 
 

@@ -41,6 +41,9 @@ HEADINGS: dict[str, tuple[str, ...]] = {
                "诊疗经过"),
     "immunizations": ("immunizations", "immunization"),
 }  # fmt: skip
+ENDED_BY_CAPITALS = ("past", "family")
+_CAPITALS = re.compile(r"^[ \t]{0,8}(?P<heading>[A-Z][A-Z/&() -]{2,40})[:：]", re.MULTILINE)
+_RELATIVE = re.compile(r"(?:GRAND|STEP|HALF-)?(?:MOTHER|FATHER|BROTHER|SISTER|PARENT|SON|DAUGHTER|AUNT|UNCLE|COUSIN)")
 KIND = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -74,10 +77,19 @@ def sections(text: str, own: tuple[tuple[str, str], ...] = ()) -> list[Section]:
     pattern, kinds = _headings(own)
     found, kind, start = [], "", 0
     for match in pattern.finditer(text):
-        found.append(Section(kind, start, match.start(match.lastgroup)))
+        found += _until_another(text, Section(kind, start, match.start(match.lastgroup)))
         kind, start = kinds[match.lastgroup], match.end()
-    found.append(Section(kind, start, len(text)))
+    found += _until_another(text, Section(kind, start, len(text)))
     return [section for section in found if text[section.start : section.stop].strip()]
+
+
+def _until_another(text: str, section: Section) -> list[Section]:
+    """A section of the past or the family ends at a heading in capitals, known or not: what follows is of today."""
+    if section.kind in ENDED_BY_CAPITALS:
+        for match in _CAPITALS.finditer(text, section.start, section.stop):
+            if match.start() > section.start and not _RELATIVE.match(match["heading"]):
+                return [Section(section.kind, section.start, match.start()), Section("", match.start(), section.stop)]
+    return [section]
 
 
 @lru_cache(maxsize=16)
@@ -86,15 +98,19 @@ def _headings(own: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[s
     by_kind: dict[str, list[str]] = {}
     for heading, kind in (*own, *((heading, kind) for kind, named in HEADINGS.items() for heading in named)):
         by_kind.setdefault(kind, []).append(heading)
-    before_colon, alone, kinds = [], [], {}
+    before_colon, inline, alone, kinds = [], [], [], {}
     for place, (kind, headings) in enumerate(by_kind.items()):
         named = "|".join(r"\s{1,3}".join(re.escape(word) for word in heading.split()) for heading in headings)
         before_colon.append(f"(?P<c{place}>{named})")
+        inline.append(f"(?P<i{place}>{named})")
         alone.append(f"(?P<a{place}>{named})")
-        kinds |= {f"c{place}": kind, f"a{place}": kind}
+        kinds |= {f"{group}{place}": kind for group in "cia"}
+    # At the beginning of a line it may go on: "Physical exam on discharge:", "Findings/Impression:".
+    more = r"(?:[ ]?/[ ]?[a-z]+|[ ](?:on|by|at|upon|during|and)[ ][a-z]+(?:[ ][a-z]+)?)?"
+    blanks, colon = r"[ \t]{0,8}", r"[ \t]{0,3}[:：]"
     pattern = (
-        rf"(?:^[ \t]{{0,8}}|(?<=[.;!?])[ \t]{{1,8}}|(?<=[。；])[ \t]{{0,8}})"
-        rf"(?:{'|'.join(before_colon)})[ \t]{{0,3}}[:：]"
-        rf"|^[ \t]{{0,8}}(?:{'|'.join(alone)})[ \t]{{0,3}}(?=\r?$)"
+        rf"^{blanks}(?:{'|'.join(before_colon)}){more}{colon}"
+        rf"|(?:(?<=[.;!?])[ \t]{{1,8}}|(?<=[。；]){blanks})(?:{'|'.join(inline)}){colon}"
+        rf"|^{blanks}(?:{'|'.join(alone)})[ \t]{{0,3}}(?=\r?$)"
     )
     return re.compile(pattern, re.IGNORECASE | re.MULTILINE), kinds

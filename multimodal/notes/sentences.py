@@ -16,6 +16,10 @@ _TITLES = "".join(
     rf"(?<!\b{title}\.)" for title in ("[Dd][Rr]", "[Mm][Rr]", "[Mm][Ss]", "[Mm][Rr][Ss]", "vs", "e\\.g", "i\\.e")
 )
 _END = re.compile(rf"(?<=[.!?;]){_TITLES}\s+|(?P<cjk>[。！？；])|(?P<line>(?:\r\n?|\n)\s*)")
+_JOINT = "and|or|nor|of|with|without|no|not|the|for|to|in|on|at|by|from"
+_JOINS = re.compile(rf"\b(?:{_JOINT})[ \t]*$", re.IGNORECASE)
+_JOINS_NEXT = re.compile(r"(?:and|or|nor|with|without)\b", re.IGNORECASE)
+LONGEST_JOINT = 12
 _LINE = re.compile(r"\r\n?|\n")
 # What a section says of all that stands in it, unless its own words say more.
 BY_SECTION = {"family": Assertion.FAMILY, "past": Assertion.PAST}
@@ -62,18 +66,25 @@ def split(texts: Sequence[str], headings: tuple[tuple[str, str], ...] = ()) -> S
 def spans(text: str, section: Section) -> Iterator[tuple[int, int]]:
     """(start, stop) of each sentence of a section, without the blanks around it; none is empty.
 
-    A line that goes on in lower case is a wrapped one, unless a blank line or a colon stands before it: its end is none
-    of the sentence.
+    A line that goes on in lower case, or ends or goes on with a word that joins, is a wrapped one, unless a blank line
+    or a colon stands before it: its end is none of the sentence.
     """
     start = section.start
     for match in _END.finditer(text, section.start, section.stop):
-        if match.lastgroup == "line" and match.end() < section.stop and text[match.end()].islower():
+        if match.lastgroup == "line" and match.end() < section.stop and _goes_on(text, start, match):
             is_blank_line = len(_LINE.findall(match[0])) > 1
             if not is_blank_line and _last_before(text, start, match.start()) not in ":：":
                 continue
         yield from _trimmed(text, start, match.end() if match.lastgroup == "cjk" else match.start())
         start = match.end()
     yield from _trimmed(text, start, section.stop)
+
+
+def _goes_on(text: str, start: int, match: re.Match[str]) -> bool:
+    if text[match.end()].islower() or _JOINS_NEXT.match(text, match.end()):
+        return True
+    before = text[max(start, match.start() - LONGEST_JOINT) : match.start()]
+    return bool(_JOINS.search(before))
 
 
 def _last_before(text: str, start: int, stop: int) -> str:

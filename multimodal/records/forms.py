@@ -140,7 +140,9 @@ class Target(Form):
     group: str | None = Field(None, description="exclusive classes share one group; their probabilities sum to 1")
     horizon_hours: float | None = Field(None, gt=0, description="of a risk: how far it looks ahead; null: not said")
     description: str = Field("", description="one sentence for people")
-    words: tuple[str, ...] = Field((), description="the target's own words, for masking them in notes")
+    words: tuple[Annotated[str, Field(pattern=r"\w")], ...] = Field(
+        (), description="the target's own words, for masking them in notes"
+    )
 
 
 class TargetPrediction(Form):

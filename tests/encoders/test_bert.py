@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 from multimodal.encoders.bert import BERT
@@ -122,7 +123,61 @@ def test_a_name_on_the_hub_is_fetched_only_where_the_network_is_allowed(monkeypa
         "notes.checkpoint: there is no folder nobody/no-such-bert; a name is fetched from the hub only with "
         "notes.download=true"
     )
-    assert str(unreachable.value).startswith("notes.checkpoint: nobody/no-such-bert cannot be read: ")
+    assert str(unreachable.value).startswith("notes.checkpoint: nobody/no-such-bert cannot be fetched: ")
+
+
+@pytest.fixture
+def checkpoint(fitted, tmp_path):
+    """A whole folder of a small BERT."""
+    import transformers
+
+    config = transformers.BertConfig(
+        vocab_size=len(fitted.tokenizer_), num_hidden_layers=1, num_attention_heads=2, hidden_size=32,
+        intermediate_size=64,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(tmp_path / "whole")
+    fitted.tokenizer_.save_pretrained(tmp_path / "whole")
+    return tmp_path / "whole"
+
+
+def checked(folder) -> str:
+    with pytest.raises(UsageError) as refused:
+        BERT(checkpoint=str(folder), device="cpu").check()
+    return str(refused.value).replace(str(folder), "FOLDER")
+
+
+def test_damaged_weights_are_refused(checkpoint):
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+    assert checked(checkpoint).startswith("notes.checkpoint: FOLDER cannot be read: ")
+
+
+def test_weights_of_another_model_are_refused_and_not_filled_up_at_random(checkpoint):
+    config = checkpoint / "config.json"
+    config.write_text(config.read_text().replace('"num_hidden_layers": 1', '"num_hidden_layers": 2'))
+
+    assert checked(checkpoint) == (
+        "notes.checkpoint: FOLDER lacks weights, the first of them encoder.layer.1.attention.output.LayerNorm.bias: "
+        "is config.json of another model?"
+    )
+
+
+def test_a_checkpoint_without_its_tokenizer_is_refused(checkpoint):
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (checkpoint / name).unlink(missing_ok=True)
+
+    message = "notes.checkpoint: FOLDER holds no tokenizer (tokenizer.json or vocab.txt or vocab.json)"
+    assert checked(checkpoint) == message
+
+
+def test_a_checkpoint_in_half_precision_is_read_in_full(checkpoint):
+    import transformers
+
+    transformers.AutoModel.from_pretrained(checkpoint).half().save_pretrained(checkpoint)
+
+    _, bert = BERT(checkpoint=str(checkpoint), device="cpu")._fresh([])
+    assert {parameter.dtype for parameter in bert.parameters()} == {torch.float32}
 
 
 def test_a_window_longer_than_the_checkpoint_reads_is_refused(fitted, tmp_path):
@@ -149,9 +204,11 @@ def test_what_was_learnt_without_labels_is_where_the_training_starts(reports, tm
     begun = BERT(**QUICK, start=tmp_path, device="cpu")
     tokenizer, bert = begun._fresh(inputs.text)
 
+    written = load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(tensor, written[name]) for name, tensor in bert.state_dict().items() if name in written)
     assert len(losses) == encoder.pretraining_steps(inputs) == 3
     assert tokenizer.get_vocab() == encoder._fresh(inputs.text)[0].get_vocab()
-    assert [p.shape for p in bert.parameters()] == [p.shape for p in encoder._fresh(inputs.text)[1].parameters()]
+    assert len(written) > 10
     model = begun.fit(inputs, ["effusion"], y, np.arange(160), random_state=0)
     assert roc_auc_score(y[:, 0], model.encode(inputs).log_odds[:, 0]) > 0.99
 

@@ -89,7 +89,16 @@ def test_a_target_with_one_class_keeps_its_base_rate():
     for encoder in (LinearWords(), LinearSentences()):
         model = encoder.fit(notes, ["never"], np.zeros((8, 1)), np.arange(8), random_state=0)
 
-        assert (said(model, POSITIVE[0]) < np.log(1 / 8)).all()
+        assert_allclose(said(model, POSITIVE[0]), np.log(1 / 9))
+
+
+def test_notes_that_share_no_term_say_the_base_rate():
+    """Codes and numbers, each once: there is nothing to learn from, and no error."""
+    notes, y = Notes.of_texts([f"qx{n}z{n * 7}" for n in range(20)]), (np.arange(20) % 2).astype(float)[:, None]
+    for encoder in (LinearWords(), LinearSentences()):
+        model = encoder.fit(notes, ["any"], y, np.arange(20), random_state=0)
+
+        assert np.isfinite(said(model, "entirely new words")).all()
 
 
 def test_the_sentence_that_tells_is_heard_among_many_others():

@@ -39,10 +39,10 @@ def test_it_learns_to_fill_the_gaps(begun):
 
 
 def test_a_pass_shows_every_distinct_sentence_once(begun):
-    _, _, chunks = begun
+    tokenizer, _, chunks = begun
 
     assert len(chunks) == len(SENTENCES)
-    assert steps_of(chunks, 3) == 3
+    assert steps_of(chunks, tokenizer, 3) == 3
 
 
 @pytest.mark.parametrize("budget", [1, 40, 10_000])
@@ -59,3 +59,25 @@ def test_batches_hold_every_chunk_once_with_little_padding(budget):
         assert_array_equal(mask.sum(1), lengths[rows])
         assert_array_equal(ids, np.where(mask, np.arange(1, ids.shape[1] + 1), 0))
         assert_array_equal(assertions, mask)
+
+
+def test_texts_of_a_few_words_are_learnt_from_too():
+    """In a pass over so few tokens none would be drawn, nine times in ten; then one is asked for all the same."""
+    notes = Notes.of_texts(["cough", "fever", "cough and fever"] * 5)
+    tokenizer, bert = compact(notes.text, layers=1, width=64, vocabulary=100, length=32)
+    chunks = chunked(notes, tokenizer, length=32).distinct
+    options = {"learning_rate": 1e-3, "device": torch.device("cpu"), "precision": "fp32"}
+
+    _, losses = pretrain_language(
+        bert, tokenizer, chunks, steps=40, generator=torch.Generator().manual_seed(0), **options
+    )
+
+    assert len(losses) == 40
+
+
+def test_texts_of_unknown_words_alone_take_no_step():
+    notes = Notes.of_texts(["cough and fever"] * 5)
+    tokenizer, _ = compact(notes.text, layers=1, width=64, vocabulary=100, length=32)
+    unknown = chunked(Notes.of_texts(["患者", "발열"]), tokenizer, length=32).distinct
+
+    assert steps_of(unknown, tokenizer, 60) == 0

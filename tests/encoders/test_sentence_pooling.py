@@ -19,7 +19,7 @@ def bags_of(items: list[list[int]], x: np.ndarray) -> Bags:
 
 def model_of(features: int, seed: int) -> PooledRegression:
     rng = np.random.default_rng(seed)
-    model = PooledRegression()
+    model = PooledRegression(3.0)
     model.coef_, model.floor_, model.intercept_ = rng.normal(size=(features + 1, 2)), rng.normal(size=2), 0.3
     return model
 
@@ -96,3 +96,11 @@ def test_bags_are_taken_by_number_and_by_mask():
 
     assert (taken.item.tolist(), taken.bag.tolist(), len(taken)) == ([3, 1, 2], [0, 1, 1], 2)
     assert (masked.item.tolist(), masked.bag.tolist(), len(masked)) == ([1, 2], [0, 0], 2)
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_one_class_alone_teaches_its_smoothed_base_rate(label):
+    model = PooledRegression(3.0).fit(bags_of([[0], [1, 2], [3]], np.eye(4)), np.full(3, label))
+
+    expected = np.log(4.0) if label else -np.log(4.0)  # (3 + 1) / (0 + 1)
+    assert_allclose(model.decision_function(bags_of([[0], [], [1, 1, 2]], np.eye(4))), expected)

@@ -170,7 +170,7 @@ def test_with_the_same_holdout_nothing_is_seen_and_weights_of_no_cohort_do_not_s
 def test_a_pretraining_whose_patients_were_edited_is_refused(tmp_path):
     message = f"^{re.escape(str(tmp_path))} is damaged or was edited: run the pretraining again$"
 
-    for patients in ('{"salt": "0"}', "[]", '{"salt": "0", "hmac_sha256": 1}'):
+    for patients in ('{"salt": "0"}', "[{}]", '{"salt": "0", "hmac_sha256": 1}'):
         (tmp_path / "pretraining.json").write_text(f'{{"patients": {patients}}}')
         with pytest.raises(UsageError, match=message):
             seen_by_pretraining(tmp_path)

@@ -1,13 +1,16 @@
 """`multimodal pretrain-notes`, from texts to a checkpoint that a training begins from."""
 
 import json
+import shutil
 
 import pytest
 
 from multimodal import ClinicalModel, Cohort
+from multimodal.encoders.checkpoints import is_compact
 from multimodal.evaluation.summary import description
 from multimodal.model import read_config
 from multimodal.model.notes_pretraining import pretrain_notes
+from multimodal.model.seen_patients import seen_by_pretraining
 from multimodal.records import CohortError, InputError, PatientRecord, UsageError
 
 SMALL = read_config(None, ["notes.layers=1", "notes.width=64", "notes.vocabulary=200", "train.device=cpu"])
@@ -44,12 +47,12 @@ def test_a_folder_of_texts_becomes_a_checkpoint(tmp_path):
     facts = (tmp_path / "out" / "pretraining.json").read_text()
     state = json.loads(facts)
     assert (found.texts, found.sentences, found.steps) == (20, 8, 12)
-    assert found.refused == {"BAD_ENCODING": 1, "FILE_EMPTY": 1}
+    assert found.problems == {"BAD_ENCODING": 1, "FILE_EMPTY": 1}
     assert [line for line in said if "not used" in line] == [
         "BAD_ENCODING: 1 texts are not used",
         "FILE_EMPTY: 1 texts are not used",
     ]
-    assert (state["method"], state["checkpoint"], state["patients"]) == ("masked language", None, None)
+    assert (state["method"], state["checkpoint"], state["patients"]) == ("masked language", None, [])
     assert "Jane" not in facts
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
         file.name for file in (tmp_path / "out").iterdir()
@@ -134,3 +137,42 @@ def test_a_targets_own_words_are_masked_where_the_option_says_so(cohort):
     assert not any("effusion" in term for term in vocabulary)
     assert answers["false"][0] > answers["false"][1]
     assert answers["true"][0] == answers["true"][1]
+
+
+def test_what_goes_on_from_a_pretraining_has_seen_its_patients_too(cohort, tmp_path):
+    """Training notes first, then more text: whom the first has seen is not forgotten, nor that it is compact."""
+    (tmp_path / "more.txt").write_text("\n".join(text_of(row) for row in range(20)))
+    pretrain_notes(cohort, tmp_path / "first", config=SMALL, epochs=1)
+    config = read_config(None, [f"notes.checkpoint={tmp_path / 'first'}", "train.device=cpu"])
+    pretrain_notes(tmp_path / "more.txt", tmp_path / "second", config=config, epochs=1)
+
+    first, second = seen_by_pretraining(tmp_path / "first"), seen_by_pretraining(tmp_path / "second")
+    assert first == second
+    assert [len(whom.hashes) for whom in second] == [60]
+    assert is_compact(tmp_path / "second")
+
+
+def test_masking_words_of_texts_that_have_no_targets_is_refused(tmp_path):
+    (tmp_path / "texts.txt").write_text("Cough.\n" * 20)
+
+    with pytest.raises(UsageError, match=r"^notes.mask_words: no target of the texts has words of its own$"):
+        pretrain_notes(tmp_path / "texts.txt", tmp_path / "out", config=read_config(None, ["notes.mask_words=true"]))
+
+
+def test_a_training_learns_the_notes_without_labels_once_and_keeps_that(cohort, tmp_path):
+    """Taken up again it goes on from what is kept, to the same model."""
+    small = ["notes.layers=1", "notes.width=64", "notes.vocabulary=200", "notes.min_steps=2", "notes.max_steps=2"]
+    config = read_config(None, [*small, "notes.encoders=bert", "notes.pretraining=2", "train.device=cpu"])
+    model = ClinicalModel(config).fit(Cohort.open(cohort), kept_in=tmp_path / "kept")
+    kept = {folder.name: folder for folder in (tmp_path / "kept").iterdir() if folder.is_dir()}
+    weights = kept["notes.bert.pretrained"] / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    for name, folder in kept.items():
+        if name != "notes.bert.pretrained":
+            shutil.rmtree(folder)
+
+    again = ClinicalModel(config).fit(Cohort.open(cohort), kept_in=tmp_path / "kept")
+
+    assert sorted(kept) == [f"notes.bert.{part}" for part in ("0", "1", "2", "all", "pretrained")]
+    assert weights.stat().st_mtime_ns == written
+    assert again.model_id == model.model_id
