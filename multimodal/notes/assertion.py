@@ -55,11 +55,11 @@ _CUES = cues.compiled(
     )
 )
 _ENDS = cues.compiled(rf"\b(?:{cues.ENDS})\b|[:()]")
+_ENDS_OF_NEGATION = cues.compiled(rf"\b(?:{cues.ENDS_OF_NEGATION})\b")
 _JOINTS = re.compile(r",\s*(?:and\b)?|\band\b")
 _VERBS = cues.compiled(rf"\b(?:{cues.VERBS})\b")
 _STARTS, _STARTS_UNLISTED = cues.compiled(rf"\s*(?:{cues.STARTS})"), cues.compiled(rf"\s*{cues.STARTS_UNLISTED}")
 _REPORTED = cues.compiled(rf"\s*{cues.REPORTED}")
-_NEGATIVE = re.compile(r"\s*(?:no|not|nor|without)\b")
 _ARTICLE = re.compile(r"\s*(?:an?|the)\s")
 _OR = re.compile(r"\b(?:or|nor)\b")
 _AND_OR = re.compile(r"\b(?:and|or|nor)\b")
@@ -134,6 +134,9 @@ def _reach(cue: _Found, low: str, starts: list[int], fences: list[int], status: 
     if last + MAX_SCOPE < len(starts):
         right = min(right, starts[last + MAX_SCOPE])
     stands, value = cue.stands, Assertion[cue.says]
+    if value == Assertion.NEGATED and stands != cues.AFTER:
+        end = _ENDS_OF_NEGATION.search(low, cue.stop, right)
+        right = end.start() if end else right
     if value == Assertion.PAST and _PERSISTS.search(low, left, right):
         return
     if value == Assertion.FAMILY:
@@ -189,7 +192,6 @@ def _fences(low: str, found: list[_Found]) -> list[int]:
             or (is_comma and after and bool(_ARTICLE.match(low, stop)))
             or (is_comma and bool(_VERBS.match(low, stop)))
             or bool(_REPORTED.match(low, stop))
-            or (is_comma and after and not listed and not _NEGATIVE.match(low, stop))
             or (is_comma and not listed and bool(_STARTS_UNLISTED.match(low, stop)))
             or (is_comma and not listed and stop in uncertain)
         )

@@ -76,7 +76,7 @@ CUES = (
     Cue("FAMILY", BEFORE, (
         r"family_(?:history|hx|members?)|fam_hx|familial|maternal|paternal|(?:his|her|the|their|patient's)_family",
         r"(?:step|grand|god)?(?:mother|father|parents?|brothers?|sisters?|siblings?|sons?|daughters?)(?!'s_side)",
-        r"aunts?|uncles?|cousins?|nieces?|nephews?|wife|husband|spouse|(?:identical_)?twin_(?:brother|sister)|relatives?"
+        r"aunts?|uncles?|cousins?|nieces?|nephews?|wife|husband|spouse|(?:identical_)?twin_(?:brother|sister)|relatives"
         r"|mom|dad|half-brother|half-sister|first-degree|in-laws?",
     )),
     Cue("NEGATED", AFTER, (
@@ -145,7 +145,11 @@ ENDS = (
     r"|outside_of|beyond|in_addition_to|as_well_as|despite|instead|rather|there_(?:is|are|remains?)|while|then"
     r"|with_(?:an?_)?(?:persistent|residual|persisting|stable|unchanged|new)|followed_by|now(?!_(?:resolved|cleared|absent"
     r"|gone))|who_(?:presents?|presented|has|is)|(?:and_)?(?:presents?|presented|presenting|complains?|complaining)"
-    r"|here_with|due_to|because|secondary_to|following|positive_for|here_for|admitted_(?:with|for)|after|status_post|s/p"
+    r"|here_(?:with|for)|admitted_(?:with|for)"
+)
+# What ends the scope of a negation alone: "may be due to edema" doubts the edema too.
+ENDS_OF_NEGATION = (
+    r"due_to|because|secondary_to|following|positive_for|after|status_post|s/p"
     r"|with_(?:an?_)?(?:small|mild|moderate|large|severe|tiny|trace|minimal|bilateral)"
 )
 VERBS = (

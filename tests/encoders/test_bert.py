@@ -227,6 +227,20 @@ def test_the_assertion_of_a_word_reaches_the_network(fitted):
     assert model.network_.answers(affirmed, context)[0] > model.network_.answers(negated, context)[0] + 1
 
 
+def test_chinese_notes_are_learnt():
+    texts = [
+        "右侧胸腔积液。心影不大。",
+        "左侧少量胸腔积液。",
+        "未见胸腔积液。心影不大。",
+        "无胸腔积液，心影增大。",
+    ] * 40
+    y = np.array([1.0, 1.0, 0.0, 0.0] * 40)[:, None]
+    model = BERT(**QUICK, device="cpu").fit(Notes.of_texts(texts), ["effusion"], y, np.arange(160), random_state=0)
+
+    found = model.encode(Notes.of_texts(["双侧胸腔积液。", "双侧未见胸腔积液。"])).log_odds[:, 0]
+    assert found[0] > 0 > found[1]
+
+
 def test_how_many_chunks_were_read_of_each_note_is_said(fitted):
     notes = Notes.of_texts(["The lungs are clear. Heart size is normal.", "Cough.", "word " * 300], [0, 0, 2], 3)
 

@@ -79,6 +79,21 @@ def test_a_note_in_another_language_is_warned_of(fitted):
     ]
 
 
+@pytest.mark.parametrize("encoder", [LinearWords, LinearSentences])
+def test_chinese_notes_are_learnt_and_their_negation_is_heard(encoder):
+    texts = [
+        "右侧胸腔积液。心影不大。",
+        "左侧少量胸腔积液。",
+        "未见胸腔积液。心影不大。",
+        "无胸腔积液，心影增大。",
+    ] * 15
+    y = np.array([1.0, 1.0, 0.0, 0.0] * 15)[:, None]
+    model = encoder().fit(Notes.of_texts(texts), ["effusion"], y, np.arange(60), random_state=0)
+
+    found = said(model, "双侧胸腔积液。", "双侧未见胸腔积液。")
+    assert found[0] > 0 > found[1]
+
+
 @BOTH
 def test_no_note_at_all_is_no_error(fitted):
     assert not fitted.encode(Notes.of_texts([], [], 2)).present.any()
