@@ -108,7 +108,10 @@ def answers(data: tuple, inside: np.ndarray, outside: np.ndarray, options: argpa
         elif name == "default":
             model = ClinicalModel(read_config(None, options.set)).fit(cohort.take(inside))
             found = model.predict(cohort.take(outside))
-            said[name] = np.log(found.probability / (1 - found.probability))
+            # A target with fewer than ten positives is left out of a training: it orders nobody, AUROC 0.5.
+            said[name] = np.zeros((len(outside), len(names)))
+            columns = [names.index(target) for target in found.targets]
+            said[name][:, columns] = np.log(found.probability / (1 - found.probability))
             blend = model.stack_.blends["notes"].weights.mean(axis=1)
             weights = dict(zip(model.encoders_["notes"], blend.tolist(), strict=True))
         else:
