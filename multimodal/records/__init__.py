@@ -8,10 +8,12 @@ from .measurements import MeasurementKind, MeasurementTable, measurement_table
 from .nearest import did_you_mean, shown
 from .predictions import Predictions
 from .reasons import REASONS, Problem, Reason
+from .rules import RULES, Rule, RuleScores
 
 __all__ = [
     "MODALITIES",
     "REASONS",
+    "RULES",
     "Batch",
     "CohortError",
     "Evidence",
@@ -32,6 +34,8 @@ __all__ = [
     "Provenance",
     "Reason",
     "RecordError",
+    "Rule",
+    "RuleScores",
     "Target",
     "TargetPrediction",
     "UsageError",

@@ -2,7 +2,7 @@
 
 from .checking import Checked, check, present
 from .plans import FeaturePlan, plan
-from .scores import news2, qsofa, shock_index
+from .scores import news2, qsofa, rule_scores, shock_index, sofa
 from .summaries import Features, features
 
 __all__ = [
@@ -15,5 +15,7 @@ __all__ = [
     "plan",
     "present",
     "qsofa",
+    "rule_scores",
     "shock_index",
+    "sofa",
 ]

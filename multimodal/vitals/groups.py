@@ -37,6 +37,13 @@ class Groups:
         """(m,): a per-group array (g,) at each value."""
         return np.repeat(per_group, self.size)
 
+    def where(self, kept: np.ndarray) -> Groups:
+        """With only the values where `kept`, bool (m,); a group without any is left out."""
+        owner = self.spread(np.arange(len(self.start)))[kept]
+        start = np.flatnonzero(_changes(owner))
+        first = owner[start]
+        return Groups(self.record[first], self.code[first], start, self.value[kept], self.hours[kept])
+
 
 def grouped(checked: Checked, codes: tuple[str, ...]) -> Groups:
     """The groups of `codes`, by record and code."""
