@@ -1,13 +1,12 @@
 """Forest, logistic regression, linear SVM and boosting over the vitals' feature columns, one model per target.
 
-All four see the same columns (vitals.features). Trees read a missing value as such. The linear models see, per
-column, its normal score, the square of it (risk is U-shaped: too low is as bad as too high) and whether it is missing.
+All four see the same columns (vitals.features). Trees read a missing value as such; the linear models see the columns
+as normal_scores.py makes them.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
@@ -17,56 +16,75 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import QuantileTransformer
 from sklearn.svm import LinearSVC
 from threadpoolctl import ThreadpoolController
 
 from ..records import Evidence
-from ..vitals import FeaturePlan, plan
+from ..vitals import Constraint, FeaturePlan, directions, plan, read_constraints
 from .inputs import VitalsInputs
+from .normal_scores import NormalScores
 from .penalty import chosen
 from .sklearn_files import load_sklearn, save_sklearn
 
 SMALL = 20_000
-INVERSE_PENALTIES = (0.0005, 0.005, 0.05)
+INVERSE_PENALTIES = (1.0, 3.0, 10.0, 30.0)
+"""Of linear models, shared among their columns: the more there are, the less each is believed beforehand."""
+SPLIT_COLUMNS, SPLIT_SHARE = 10, 0.1
+"""Columns that a split of the boosting looks at: a tenth of them, but ten where there are so many."""
 
 
-def forest(random_state: int) -> RandomForestClassifier:
-    return RandomForestClassifier(400, min_samples_leaf=3, max_features="sqrt", n_jobs=-1, random_state=random_state)
+def forest(random_state: int, class_weight: str | None = None) -> RandomForestClassifier:
+    return RandomForestClassifier(
+        400, min_samples_leaf=3, max_features="sqrt", n_jobs=-1, class_weight=class_weight, random_state=random_state
+    )
 
 
-def boosting(random_state: int) -> HistGradientBoostingClassifier:
-    """Slow and small trees: on PhysioNet 2012 they stand above fast ones, and are calibrated."""
+def boosting(
+    random_state: int, class_weight: str | None = None, directions: np.ndarray | None = None, columns: int = 1
+) -> HistGradientBoostingClassifier:
+    """Slow and small trees, each split on few columns: on PhysioNet 2012 above fast ones, and calibrated.
+
+    directions: int (F,), monotone constraints of the columns; columns: F
+    """
     return HistGradientBoostingClassifier(
-        learning_rate=0.03,
-        max_iter=300,
+        learning_rate=0.02,
+        max_iter=500,
         max_leaf_nodes=8,
-        min_samples_leaf=10,
-        l2_regularization=1.0,
-        max_features=0.3,
+        min_samples_leaf=20,
+        l2_regularization=5.0,
+        max_features=min(1.0, max(SPLIT_SHARE, SPLIT_COLUMNS / columns)),
+        monotonic_cst=directions,
         early_stopping=False,
+        class_weight=class_weight,
         random_state=random_state,
     )
 
 
-def logistic(random_state: int, inverse_penalty: float = 0.005) -> LogisticRegression:
-    return LogisticRegression(C=inverse_penalty, max_iter=2000, random_state=random_state)
+def logistic(random_state: int, class_weight: str | None = None, inverse_penalty: float = 1.0) -> LogisticRegression:
+    return LogisticRegression(C=inverse_penalty, max_iter=2000, class_weight=class_weight, random_state=random_state)
 
 
-def svm(random_state: int, inverse_penalty: float = 0.005) -> LinearSVC:
-    return LinearSVC(C=inverse_penalty, dual=False, max_iter=5000, random_state=random_state)
+def svm(random_state: int, class_weight: str | None = None, inverse_penalty: float = 1.0) -> LinearSVC:
+    return LinearSVC(C=inverse_penalty, dual=False, max_iter=5000, class_weight=class_weight, random_state=random_state)
 
 
 class Tabular:
-    """A scikit-learn classifier as an encoder of vitals; the four below differ only in what they build."""
+    """A scikit-learn classifier as an encoder of vitals; the four below differ only in what they build.
 
-    build: Callable[..., Any]
+    balance   rare and frequent classes weigh the same; the fusion corrects the log-odds for it
+    monotone  heeded by boosting alone
+    """
+
     linear = False
+
+    def __init__(self, balance: bool = False, monotone: Sequence[Constraint] = ()):
+        self.class_weight = "balanced" if balance else None
+        self.monotone = tuple(monotone)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, device: str, on_step: Callable[[], None]) -> Tabular:
-        del options, device, on_step
-        return cls()
+        del device, on_step
+        return cls(options["balance"], read_constraints(options["monotone"]))
 
     def fit(
         self, inputs: VitalsInputs, targets: Sequence[str], y: np.ndarray, groups: np.ndarray, *, random_state: int
@@ -76,7 +94,7 @@ class Tabular:
         present = np.flatnonzero(inputs.present)
         self.plan_ = plan(inputs.checked, len(present))
         x = inputs.columns(self.plan_)[present]
-        self.scores_ = _normal_scores(x, random_state) if self.linear else None
+        self.scores_ = NormalScores().fit(x) if self.linear else None
         x = self._prepared(x)
         self.models_: dict[str, Any] = {}
         self.base_: dict[str, float] = {}
@@ -85,20 +103,12 @@ class Tabular:
             labels, of_group = y[present[known], t], groups[present[known]]
             self.base_[target] = float(np.log((labels.sum() + 1) / (len(labels) - labels.sum() + 1)))
             if len(np.unique(labels)) == 2:
-                self.models_[target] = self._fitted(x[known], labels, of_group, random_state)
+                self.models_[target] = self._fitted(target, x[known], labels, of_group, random_state)
         return self
 
-    def _fitted(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
-        if not self.linear:
-            with few_threads(len(x)):
-                model = self.build(random_state).fit(no_empty_column(x), y)
-        else:
-            best = chosen(INVERSE_PENALTIES, partial(logistic, random_state), x, y, groups, random_state)
-            model = self.build(random_state, best).fit(x, y)
-        if isinstance(model, RandomForestClassifier):
-            # One thread at prediction: two would add the trees' votes in an order of their own.
-            model.n_jobs = 1
-        return model
+    def _fitted(self, target: str, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
+        """A model of one target. x: float (n, F), as `_prepared` makes it; y: 0 or 1, (n,); groups: (n,)"""
+        raise NotImplementedError
 
     def encode(self, inputs: VitalsInputs, *, precision: str = "fp32") -> Evidence:
         del precision  # trees and sums are always in double
@@ -112,13 +122,8 @@ class Tabular:
         return Evidence(log_odds, present)
 
     def _prepared(self, x: np.ndarray) -> np.ndarray:
-        """The columns as the model wants them: as they are for trees; score, square and missing for linear models."""
-        if self.scores_ is None:
-            return x
-        # A column that was empty in training has no scores: what stands there now is not read.
-        missing = np.isnan(x) | np.isnan(self.scores_.quantiles_).all(axis=0)
-        scores = np.where(missing, 0.0, self.scores_.transform(x)).clip(-3, 3)
-        return np.hstack([scores, np.where(missing, 0.0, scores**2 - 1), missing])
+        """The columns as the model wants them."""
+        return x if self.scores_ is None else self.scores_.transform(x)
 
     def save(self, folder: Path) -> None:
         state = {"targets": self.targets_, "base": self.base_}
@@ -128,7 +133,7 @@ class Tabular:
         for target, model in self.models_.items():
             save_sklearn(model, folder / f"{target}.skops")
         if self.scores_ is not None:
-            save_sklearn(self.scores_, folder / "scores.transform.skops")
+            self.scores_.save(folder / "scores.safetensors")
 
     @classmethod
     def load(cls, folder: Path, *, device: str) -> Tabular:
@@ -140,26 +145,46 @@ class Tabular:
         encoder.plan_ = FeaturePlan.from_json(json.dumps(state["plan"]))
         paths = {target: folder / f"{target}.skops" for target in encoder.targets_}
         encoder.models_ = {target: load_sklearn(path) for target, path in paths.items() if path.is_file()}
-        encoder.scores_ = load_sklearn(folder / "scores.transform.skops") if state["scores"] else None
+        encoder.scores_ = NormalScores.load(folder / "scores.safetensors") if state["scores"] else None
         return encoder
 
 
 class Forest(Tabular):
-    build = staticmethod(forest)
+    def _fitted(self, target: str, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
+        model = forest(random_state, self.class_weight).fit(x, y)
+        # One thread at prediction: two would add the trees' votes in an order of their own.
+        model.n_jobs = 1
+        return model
 
 
 class Boosting(Tabular):
-    build = staticmethod(boosting)
+    def _fitted(self, target: str, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
+        constraints = directions(self.plan_, self.monotone, target)
+        signs = constraints if constraints.any() else None
+        with few_threads(len(x)):
+            return boosting(random_state, self.class_weight, signs, x.shape[1]).fit(no_empty_column(x), y)
 
 
-class Logistic(Tabular):
+class Linear(Tabular):
+    """A linear model on normal scores; its penalty is chosen on inner folds by the log-loss of a logistic regression,
+    which has probabilities."""
+
+    linear = True
+    build: Callable[..., Any]
+
+    def _fitted(self, target: str, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
+        penalties = [penalty / x.shape[1] for penalty in INVERSE_PENALTIES]
+        by_logistic = partial(logistic, random_state, self.class_weight)
+        best = chosen(penalties, by_logistic, x, y, groups, random_state)
+        return self.build(random_state, self.class_weight, best).fit(x, y)
+
+
+class Logistic(Linear):
     build = staticmethod(logistic)
-    linear = True
 
 
-class LinearSVM(Tabular):
+class LinearSVM(Linear):
     build = staticmethod(svm)
-    linear = True
 
 
 @cache
@@ -187,10 +212,3 @@ def _log_odds(model: Any, x: np.ndarray) -> np.ndarray:
     half = 0.5 / len(model.estimators_)
     probs = probs.clip(half, 1 - half)
     return np.log(probs / (1 - probs))
-
-
-def _normal_scores(x: np.ndarray, random_state: int) -> QuantileTransformer:
-    scores = QuantileTransformer(n_quantiles=min(100, len(x)), output_distribution="normal", random_state=random_state)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        return scores.fit(x)

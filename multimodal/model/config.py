@@ -21,6 +21,7 @@ from ..imaging.windows import WINDOW_NAMES
 from ..notes.sections import own_headings
 from ..records import UsageError, did_you_mean
 from ..trust.thresholds import check_rule
+from ..vitals.monotone import read_constraints
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -37,6 +38,11 @@ def _known_window(name: str) -> str:
 
 def _known_headings(entries: tuple[str, ...]) -> tuple[str, ...]:
     own_headings(entries)
+    return entries
+
+
+def _known_constraints(entries: tuple[str, ...]) -> tuple[str, ...]:
+    read_constraints(entries)
     return entries
 
 
@@ -115,6 +121,8 @@ class VitalsOptions(Section):
         "boosting",
     )
     convert_suspect: bool = False
+    balance: bool = False
+    monotone: Annotated[tuple[str, ...], One, AfterValidator(_known_constraints)] = ()
 
 
 class FusionOptions(Section):

@@ -29,6 +29,11 @@ class Groups:
         """int (g,), values in each group."""
         return np.diff(np.append(self.start, len(self.value)))
 
+    @property
+    def last(self) -> np.ndarray:
+        """int (g,), the last of each group's values."""
+        return self.start + self.size - 1
+
     def sums(self, per_value: np.ndarray) -> np.ndarray:
         """float (g,): the sum of a per-value array (m,) over each group."""
         return np.add.reduceat(per_value, self.start) if len(self.start) else np.zeros(0)
@@ -40,7 +45,7 @@ class Groups:
     def where(self, kept: np.ndarray) -> Groups:
         """With only the values where `kept`, bool (m,); a group without any is left out."""
         owner = self.spread(np.arange(len(self.start)))[kept]
-        start = np.flatnonzero(_changes(owner))
+        start = np.flatnonzero(changes(owner))
         first = owner[start]
         return Groups(self.record[first], self.code[first], start, self.value[kept], self.hours[kept])
 
@@ -51,12 +56,14 @@ def grouped(checked: Checked, codes: tuple[str, ...]) -> Groups:
     column = values["code"].cat
     wanted = np.isin(np.asarray(column.categories, dtype=object), np.array(codes, dtype=object))
     mine = np.flatnonzero(wanted[column.codes.to_numpy()])
-    record = values["record"].to_numpy()[mine]
-    code = column.codes.to_numpy()[mine].astype(np.int64)
-    hours = values["hours"].to_numpy()[mine]
-    new_group = _changes(record) | _changes(code)
-    moment = np.flatnonzero(new_group | _changes(hours))
-    value = values["value"].to_numpy()[mine]
+    record, hours, value = (values[name].to_numpy()[mine] for name in ("record", "hours", "value"))
+    return in_runs(record, column.codes.to_numpy()[mine].astype(np.int64), hours, value)
+
+
+def in_runs(record: np.ndarray, code: np.ndarray, hours: np.ndarray, value: np.ndarray) -> Groups:
+    """The groups of m values, (m,) each, sorted by record, code and hours."""
+    new_group = changes(record) | changes(code)
+    moment = np.flatnonzero(new_group | changes(hours))
     if len(moment):
         value = np.add.reduceat(value, moment) / np.diff(np.append(moment, len(value)))
     start = np.flatnonzero(new_group[moment])
@@ -67,7 +74,7 @@ def grouped(checked: Checked, codes: tuple[str, ...]) -> Groups:
 def last_of(checked: Checked, n: int, *codes: str) -> np.ndarray:
     """float (n,): each record's latest value of any of `codes`; at the same time the code named first counts."""
     groups = grouped(checked, codes)
-    last = groups.start + groups.size - 1
+    last = groups.last
     names = list(checked.values["code"].cat.categories)
     rank = np.full(len(names), len(codes))
     for i, code in enumerate(codes):
@@ -80,6 +87,6 @@ def last_of(checked: Checked, n: int, *codes: str) -> np.ndarray:
     return latest
 
 
-def _changes(column: np.ndarray) -> np.ndarray:
+def changes(column: np.ndarray) -> np.ndarray:
     """bool: True at the first row and wherever a row differs from the one before."""
     return np.append(True, column[1:] != column[:-1]) if len(column) else np.zeros(0, dtype=bool)

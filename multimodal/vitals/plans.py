@@ -8,19 +8,41 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from ..records import RULES
 from .checking import Checked
-from .groups import grouped
+from .derived import AMOUNTS, DERIVED, PER_RECORD, derived_groups
+from .groups import Groups, grouped
+from .scores import rule_scores
 
-SUMMARIES = ("first", "last", "min", "max", "mean", "std", "slope", "count", "hours_since_last")
-WINDOWS = ("early", "late")
-FLAG_SUMMARIES = ("any", "last", "share", "count")
-DERIVED = {
-    "shock_index": ("heart_rate", "systolic_bp"),
-    "pulse_pressure": ("systolic_bp", "diastolic_bp"),
-    "pulse_pressure_invasive": ("systolic_bp_invasive", "diastolic_bp_invasive"),
-    "pao2_fio2": ("pao2", "fio2"),
-    "bun_creatinine": ("bun", "creatinine"),
+SUMMARIES = {
+    "first": "the first value",
+    "last": "the last value",
+    "min": "the smallest value",
+    "max": "the largest value",
+    "mean": "the mean",
+    "std": "sample standard deviation, from two moments",
+    "slope": "least squares, per hour, from two moments",
+    "change": "the last value minus the first, from two moments",
+    "recent": "mean, each value weighted by half for every 6 hours before the prediction",
+    "count": "moments at which it was measured; 0 where it was not",
+    "hours_since_first": "hours from the first value to the prediction",
+    "hours_since_last": "hours from the last value to the prediction",
 }
+WINDOW_SUMMARIES = {
+    f"{window}_{summary}": f"{meaning} of the {half} half of the time span"
+    for window, half in (("early", "first"), ("late", "second"))
+    for summary, meaning in (("mean", "mean"), ("min", "smallest value"), ("max", "largest value"))
+}
+AMOUNT_SUMMARIES = {"total": "the sum of all values", "total_24h": "the sum of the values of the last 24 hours"}
+FLAG_SUMMARIES = {
+    "any": "1 if it was ever 1",
+    "last": "the last value",
+    "share": "the share of moments at which it was 1",
+    "count": "moments at which it was told; 0 where it was not",
+    "hours_since_first": "hours from the first moment to the prediction",
+}
+LEVELS = ("first", "last", "min", "max", "mean", "recent", *WINDOW_SUMMARIES)
+"""Summaries that are values of the quantity itself."""
 _REPEATED_SHARE = 0.05
 
 
@@ -28,25 +50,31 @@ _REPEATED_SHARE = 0.05
 class FeaturePlan:
     """The columns of the vitals features.
 
-    series       quantities with all of SUMMARIES, and WINDOWS where `split_hours` is known
-    single       quantities that are hardly ever measured twice in a record: just `last`
+    series       quantities with all of SUMMARIES, and WINDOW_SUMMARIES where `split_hours` is known
+    derived      names of DERIVED with the same
+    single       quantities and flags that are hardly ever measured twice in a record: just `last`
+    single_derived  names of DERIVED with just `last`
+    amounts      codes that have AMOUNT_SUMMARIES too
     flags        with FLAG_SUMMARIES
     categories   {code: levels}, one column a level, of the last value
-    derived      names of DERIVED whose inputs are all there
+    per_record   names of PER_RECORD and of RULES: one column each, at the prediction
     split_hours  the early window ends here, the late one begins; None where all values have about one time
     """
 
     series: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
+    single_derived: tuple[str, ...] = ()
+    amounts: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    derived: tuple[str, ...] = ()
+    per_record: tuple[str, ...] = ()
     split_hours: float | None = None
 
     @property
     def summaries(self) -> tuple[str, ...]:
         """The summaries of a series, in column order."""
-        return SUMMARIES + (WINDOWS if self.split_hours is not None else ())
+        return (*SUMMARIES, *(WINDOW_SUMMARIES if self.split_hours is not None else ()))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,11 +82,12 @@ class FeaturePlan:
         return (
             "age_years",
             "sex",
-            *(f"{code}.{summary}" for code in self.series for summary in self.summaries),
-            *(f"{code}.last" for code in self.single),
+            *(f"{code}.{summary}" for code in (*self.series, *self.derived) for summary in self.summaries),
+            *(f"{code}.last" for code in (*self.single, *self.single_derived)),
+            *(f"{code}.{summary}" for code in self.amounts for summary in AMOUNT_SUMMARIES),
             *(f"{code}.{summary}" for code in self.flags for summary in FLAG_SUMMARIES),
             *(f"{code}={level}" for code, levels in self.categories.items() for level in levels),
-            *self.derived,
+            *self.per_record,
         )
 
     def to_json(self) -> str:
@@ -71,37 +100,59 @@ class FeaturePlan:
         if not isinstance(read, dict) or set(read) != set(cls.__dataclass_fields__):
             raise ValueError("this is no plan of vitals features")
         return cls(
-            series=tuple(read["series"]),
-            single=tuple(read["single"]),
-            flags=tuple(read["flags"]),
             categories={code: tuple(levels) for code, levels in read["categories"].items()},
-            derived=tuple(read["derived"]),
             split_hours=read["split_hours"],
+            **{name: tuple(read[name]) for name in read if name not in ("categories", "split_hours")},
         )
 
 
 def plan(checked: Checked, n_records: int, *, min_records: int = 5) -> FeaturePlan:
     """The plan that suits these training records.
 
-    A code gets columns if at least `min_records` records have it (and one in 500 of the records). A quantity that
-    fewer than one in twenty of its records have at two times is `single`. The windows part at the middle between the
-    1st and 99th percentile of the times, if these lie at least an hour apart.
+    A code, derived quantity or rule gets columns if at least `min_records` records have it (and one in 500 of them).
+    One that fewer than one in twenty of its records have at two times is `single`. The windows part at the middle
+    between the 1st and 99th percentile of the times, if these lie at least an hour apart.
     """
+    least = max(min_records, n_records / 500)
     codes = tuple(checked.values["code"].cat.categories)
     groups = grouped(checked, codes)
-    records = np.bincount(groups.code, minlength=len(codes))
-    repeated = np.bincount(groups.code[groups.size > 1], minlength=len(codes))
-    enough = records >= max(min_records, n_records / 500)
-    kept = [code for code, there in zip(codes, enough) if there]
-    often = {code for code, twice, all_ in zip(codes, repeated, records) if twice >= _REPEATED_SHARE * max(all_, 1)}
-    kind = {code: checked.table[code].kind for code in kept}
-    quantities = tuple(code for code in kept if kind[code] == "quantity")
+    often, rarely = _split_by_repeats(groups, codes, least)
+    # What a cohort calls as we call a derived quantity is the cohort's.
+    names = tuple(name for name in DERIVED if name not in checked.table)
+    derived = derived_groups(checked, names)
+    derived_often, derived_rarely = _split_by_repeats(derived, names, least)
+    kind = {code: checked.table[code].kind for code in (*often, *rarely)}
     early, late = np.percentile(groups.hours, [1, 99]) if len(groups.hours) else (0.0, 0.0)
+    series = tuple(code for code in often if kind[code] == "quantity")
     return FeaturePlan(
-        series=tuple(code for code in quantities if code in often),
-        single=tuple(code for code in quantities if code not in often),
-        flags=tuple(code for code in kept if kind[code] == "flag"),
-        categories={code: checked.levels[code] for code in kept if kind[code] == "category"},
-        derived=tuple(name for name, inputs in DERIVED.items() if set(inputs) <= set(quantities)),
+        series=series,
+        derived=derived_often,
+        single=tuple(code for code in rarely if kind[code] != "category"),
+        single_derived=derived_rarely,
+        amounts=tuple(code for code in AMOUNTS if code in series),
+        flags=tuple(code for code in often if kind[code] == "flag"),
+        categories={code: checked.levels[code] for code in sorted(kind) if kind[code] == "category"},
+        per_record=(
+            *_usable_rules(checked, least),
+            *(name for name, one in PER_RECORD.items() if kind.keys() >= {*one.inputs}),
+        ),
         split_hours=float(early + late) / 2 if late - early >= 1 else None,
     )
+
+
+def _split_by_repeats(groups: Groups, names: tuple[str, ...], least: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names that at least `least` records have: those measured at several times in a record, and the others."""
+    records = np.bincount(groups.code, minlength=len(names))
+    repeated = np.bincount(groups.code[groups.size > 1], minlength=len(names))
+    often = repeated >= _REPEATED_SHARE * np.maximum(records, 1)
+    return (
+        tuple(name for name, there, again in zip(names, records >= least, often) if there and again),
+        tuple(name for name, there, again in zip(names, records >= least, often) if there and not again),
+    )
+
+
+def _usable_rules(checked: Checked, least: float) -> list[str]:
+    """The rules that at least `least` records allow; one that is a derived series is there already."""
+    n = int(checked.values["record"].max()) + 1 if len(checked.values) else 0
+    known = (~np.isnan(rule_scores(checked, n).value)).sum(axis=0)
+    return [name for name, there in zip(RULES, known) if there >= least and name not in DERIVED]

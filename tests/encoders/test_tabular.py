@@ -93,3 +93,43 @@ def test_a_column_that_was_empty_in_training_is_not_read_later(vitals):
     model = encoder_class("logistic")().fit(first, ["fever"], label, np.arange(240), random_state=0)
 
     assert np.isfinite(model.encode(inputs).log_odds[1:10]).all()
+
+
+def test_a_monotone_risk_never_falls_where_it_may_only_rise(vitals):
+    """Boosting, on labels that fall with the fever at its upper end: unconstrained it follows them."""
+    inputs, y = vitals
+    last = inputs.batch.measurements.query("code == 'temperature'").groupby("record")["value"].last().astype(float)
+    odd = y.copy()
+    odd[last.index[last > 38.7], 0] = 0
+    degrees = np.arange(35.5, 40.5, 0.1)
+    columns = ["record", "code", "value", "unit", "hours", "where"]
+    rows = [(i, "temperature", v, "Cel", h, "") for i, v in enumerate(degrees) for h in (-2.0, -1.0)]
+    ids = np.array([f"d{i}" for i in range(len(degrees))], dtype=object)
+    fever = Batch(
+        ids, ids, np.full(len(ids), 50.0), np.full(len(ids), "male", dtype=object), pd.DataFrame(rows, columns=columns)
+    )
+    options = {"balance": False, "convert_suspect": False}
+
+    def risk(monotone):
+        model = encoder_class("boosting").from_options(options | {"monotone": monotone}, device="cpu", on_step=None)
+        model.fit(inputs, ["fever"], odd, np.arange(240), random_state=0)
+        return model.encode(READERS["vitals"](fever, options, workers=1)).log_odds[:, 0]
+
+    assert np.diff(risk(["temperature=up"])).min() >= 0
+    assert np.diff(risk([])).min() < 0
+
+
+@pytest.mark.parametrize("name", ["boosting", "forest", "logistic"])
+def test_balanced_classes_shift_the_log_odds_of_a_rare_one(name, vitals):
+    """One in nine is feverish: with balance the mean probability nears one half, and the order stays."""
+    inputs, y = vitals
+    rare = np.where((y == 1) & (np.arange(240)[:, None] % 16 != 1), np.nan, y)
+    found = {}
+    for balance in (False, True):
+        options = {"balance": balance, "monotone": []}
+        model = encoder_class(name).from_options(options, device="cpu", on_step=None)
+        model.fit(inputs, ["fever"], rare, np.arange(240), random_state=0)
+        found[balance] = model.encode(inputs).log_odds[inputs.present, 0]
+
+    assert found[True].mean() > found[False].mean() + 0.3
+    assert roc_auc_score(y[inputs.present, 0], found[True]) > 0.95

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import linregress
 
-from multimodal.records import Batch
+from multimodal.records import Batch, MeasurementKind, measurement_table
 from multimodal.vitals import FeaturePlan, check, features, plan, present
+from multimodal.vitals.plans import FLAG_SUMMARIES
 
 PLAN = FeaturePlan(
     series=("heart_rate", "systolic_bp"),
@@ -21,7 +22,16 @@ PLAN = FeaturePlan(
     flags=("mechanical_ventilation",),
     categories={"icu_type": ("1", "2", "3", "4")},
     derived=("shock_index",),
+    per_record=("egfr_ckd_epi",),
     split_hours=-24.0,
+)
+
+
+FEVER = (
+    ("heart_rate", 110, "/min"),
+    ("systolic_bp", 100, "mm[Hg]"),
+    ("diastolic_bp", 60, "mm[Hg]"),
+    ("temperature", 39, "Cel"),
 )
 
 
@@ -34,7 +44,7 @@ def columns_of(batch, of=PLAN):
 def test_the_columns_of_one_record_worked_by_hand(batch_of):
     """Heart rate 60, 90, 90 at -40, -30 and -10 h: slope and deviation by a pocket calculator."""
     rows = [(0, "heart_rate", v, "/min", h) for v, h in ((60, -40.0), (90, -30.0), (90, -10.0))]
-    rows += [(0, "systolic_bp", 120, "mm[Hg]", -2.0), (0, "height", 180, "cm", 0.0), (0, "icu_type", 3, "1", 0.0)]
+    rows += [(0, "systolic_bp", 120, "mm[Hg]", -8.0), (0, "height", 180, "cm", 0.0), (0, "icu_type", 3, "1", 0.0)]
     rows += [(0, "mechanical_ventilation", v, "1", h) for v, h in ((0, -40.0), (1, -30.0), (1, -20.0), (0, -10.0))]
 
     got = columns_of(batch_of(rows, 1, age_years=[70], sex=["female"]))
@@ -47,23 +57,30 @@ def test_the_columns_of_one_record_worked_by_hand(batch_of):
         "heart_rate.mean": 80,
         "heart_rate.std": pytest.approx(np.sqrt(300)),
         "heart_rate.slope": pytest.approx(400 / (1400 / 3)),
+        "heart_rate.change": 30,
+        "heart_rate.recent": pytest.approx((60 / 2**5 + 90 / 2 ** (20 / 6) + 90) / (1 / 2**5 + 1 / 2 ** (20 / 6) + 1)),
         "heart_rate.count": 3,
+        "heart_rate.hours_since_first": 40,
         "heart_rate.hours_since_last": 10,
-        "heart_rate.early": 75,
-        "heart_rate.late": 90,
+        "heart_rate.early_mean": 75,
+        "heart_rate.early_min": 60,
+        "heart_rate.early_max": 90,
+        "heart_rate.late_mean": 90,
+        "heart_rate.late_min": 90,
+        "heart_rate.late_max": 90,
     }  # fmt: skip
     assert (got["age_years"], got["sex"], got["height.last"]) == ([70], [1], [180])
-    assert got["shock_index"] == [0.75]
+    assert (got["shock_index.last"], got["shock_index.count"]) == ([0.75], [1])
     assert [got[f"icu_type={level}"][0] for level in "1234"] == [0, 0, 1, 0]
-    assert [got[f"mechanical_ventilation.{name}"][0] for name in ("any", "last", "share", "count")] == [1, 0, 0.5, 4]
-    assert [np.isnan(got[f"systolic_bp.{name}"][0]) for name in ("std", "slope", "early")] == [True] * 3
+    assert [got[f"mechanical_ventilation.{name}"][0] for name in FLAG_SUMMARIES] == [1, 0, 0.5, 4, 40]
+    assert [np.isnan(got[f"systolic_bp.{name}"][0]) for name in ("std", "slope", "change", "early_max")] == [True] * 4
 
 
 def test_what_was_not_measured_is_nan_and_its_count_is_zero(batch_of):
     got = columns_of(batch_of([], 1, sex=["other"]))
     counts = {name for name in got if name.endswith(".count")}
 
-    assert len(counts) == 3
+    assert len(counts) == 4
     assert all(got[name] == [0] for name in counts)
     assert all(np.isnan(got[name][0]) for name in set(got) - counts)
 
@@ -92,15 +109,18 @@ def by_pandas(group: pd.DataFrame, split_hours: float) -> dict[str, float]:
         "mean": value.mean(),
         "std": pd.Series(value).std(),
         "slope": linregress(hours, value).slope if len(value) > 1 else np.nan,
+        "change": value[-1] - value[0] if len(value) > 1 else np.nan,
+        "recent": np.average(value, weights=0.5 ** ((hours[-1] - hours) / 6)),
         "count": len(value),
+        "hours_since_first": -hours[0],
         "hours_since_last": -hours[-1],
-        "early": at[hours <= split_hours].mean(),
-        "late": at[hours > split_hours].mean(),
+        **{f"early_{name}": at[hours <= split_hours].agg(name) for name in ("mean", "min", "max")},
+        **{f"late_{name}": at[hours > split_hours].agg(name) for name in ("mean", "min", "max")},
     }
 
 
 def test_the_features_of_real_records_are_those_of_a_plain_computation(composite):
-    """Forty records of the composite cohort, all 400 columns."""
+    """Forty records of the composite cohort, all 630 columns of its series."""
     batch = composite.take(range(40))
     checked = check(batch)
     columns = plan(check(composite), len(composite))
@@ -128,7 +148,13 @@ def test_the_plan_of_the_composite_cohort(composite):
     assert columns.flags == ("mechanical_ventilation",)
     assert columns.categories == {"icu_type": ("1", "2", "3", "4")}
     assert columns.split_hours == pytest.approx(-24, abs=0.5)
-    assert len(columns.names) == len(set(columns.names)) == 402
+    assert columns.derived == (
+        *("systolic", "diastolic", "mean_pressure", "pulse_pressure", "shock_index", "pao2_fio2", "saturation_fio2"),
+        *("bun_creatinine", "osmolality_derived", "ast_alt", "body_mass_index"),
+    )
+    assert columns.per_record == ("news2", "qsofa", "sofa", "egfr_ckd_epi", "urine_rate")
+    # 35 series and 11 derived ones of 18 summaries; 2 single, 2 of urine, 5 of ventilation, 4 ICU types, 5, age, sex.
+    assert len(columns.names) == len(set(columns.names)) == 46 * 18 + 20
     assert FeaturePlan.from_json(columns.to_json()) == columns
 
 
@@ -140,6 +166,31 @@ def test_a_code_that_few_records_have_gets_no_column(batch_of):
 
     assert columns == FeaturePlan(single=("heart_rate",))
     assert columns.names == ("age_years", "sex", "heart_rate.last")
+
+
+def test_a_quantity_that_a_cohort_declares_itself_is_its_own(batch_of):
+    """A cohort may call its own number as we call a derived one: then the number counts."""
+    own = MeasurementKind("shock_index", "Shock index", "", "quantity", "1", 0, 5)
+    rows = [(i, code, value, unit, 0.0) for i in range(9) for code, value, unit in FEVER]
+    rows += [(i, "shock_index", 2.5, "1", 0.0) for i in range(9)]
+    batch = batch_of(rows, table=measurement_table().extended({"shock_index": own}))
+
+    columns = plan(check(batch), 9)
+
+    assert "shock_index" in columns.single
+    assert "shock_index" not in columns.single_derived
+    assert columns_of(batch, columns)["shock_index.last"] == [2.5] * 9
+
+
+def test_the_plan_of_single_measurements_has_what_can_be_derived_of_them(batch_of):
+    rows = [(i, code, value, unit, 0.0) for i in range(9) for code, value, unit in FEVER]
+
+    columns = plan(check(batch_of(rows)), 9)
+
+    assert columns == FeaturePlan(
+        single=("diastolic_bp", "heart_rate", "systolic_bp", "temperature"),
+        single_derived=("systolic", "diastolic", "pulse_pressure", "shock_index"),
+    )
 
 
 def test_a_plan_without_any_measurement_has_age_and_sex(batch_of):
