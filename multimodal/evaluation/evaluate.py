@@ -149,7 +149,7 @@ def _score(model: ClinicalModel, cohort: Cohort, shared: list[str], progress) ->
         # A record without input is counted as such; `abstained` counts what the gates kept back.
         abstained.append(np.array([reason is not None for reason in scores.abstained], dtype=bool) & held.any(axis=1))
         base = model.probabilities(scores.value[0][:1])
-        for way, answers in _answers(model, batch, scores, modalities, base).items():
+        for way, answers in _answers(model, scores, modalities, base).items():
             ways.setdefault(way, []).append(answers)
         done += len(batch)
         if progress is not None:
@@ -178,7 +178,7 @@ def _score(model: ClinicalModel, cohort: Cohort, shared: list[str], progress) ->
 
 
 def _answers(
-    model: ClinicalModel, batch, scores, modalities: tuple[str, ...], base: np.ndarray
+    model: ClinicalModel, scores, modalities: tuple[str, ...], base: np.ndarray
 ) -> dict[tuple[str, str], Answers]:
     thresholds = np.asarray(model.thresholds, dtype=float)
 
@@ -190,10 +190,7 @@ def _answers(
         alone = model.probabilities(scores.value[1 << m])
         # Who lacks the modality gets one and the same number: a last digit of rounding must not break these ties.
         found["single", name] = answers(np.where(scores.present[:, [m]], alone, base))
-    for name, (probability, decision, threshold, is_probability) in model.baselines(batch, scores).items():
-        arrays = (np.asarray(values, dtype=float) for values in (probability, decision, threshold))
-        found["baselines", name] = Answers(*arrays, is_probability=is_probability)
-    return found
+    return found | {("baselines", name): answered for name, answered in model.baselines(scores).items()}
 
 
 def _at_base_rate(model: ClinicalModel, answers: Answers, base: np.ndarray) -> Answers:

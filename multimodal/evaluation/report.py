@@ -10,15 +10,10 @@ import jinja2
 
 from multimodal.records import Target
 
+from ..model.baselines import DISPLAY
 from .plots import confusion_plot, target_plot
+from .summary import rules_shown
 
-BASELINES = {
-    "sum": "sum of log-odds",
-    "logistic_per_set": "logistic regression per set",
-    "tfidf_logistic": "TF-IDF + logistic regression",
-    "boosting": "boosting on the vitals",
-    "news2": "NEWS2",
-}
 FEW = 10  # events of the rarer class under which the page says that a figure hangs on few patients
 
 
@@ -42,6 +37,7 @@ def render(metrics: Mapping, curves: Mapping, about: About) -> str:
     return template.render(
         model_id=metrics["model_id"],
         cohort=metrics["cohort"],
+        rules=rules_shown(metrics),
         about=about,
         targets=[_target(name, found, curves[name], about.targets[name]) for name, found in metrics["targets"].items()],
         groups=[
@@ -64,7 +60,7 @@ def _target(name: str, found: Mapping, curves: Mapping, target: Target) -> dict:
     if found["answered"]["n"] < fused["n"]:
         ways.append(("fused, where it did not abstain", found["answered"], ""))
     ways += [(f"{m} alone{' (best)' if m == best else ''}", figures, "") for m, figures in found["single"].items()]
-    ways += [(BASELINES.get(b, b), figures, "baseline") for b, figures in found["baselines"].items() if figures["n"]]
+    ways += [(DISPLAY.get(b, b), figures, "baseline") for b, figures in found["baselines"].items() if figures["n"]]
     return {
         "name": name,
         "target": target,

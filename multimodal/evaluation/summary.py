@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from multimodal.model.seen_patients import begun_with
-from multimodal.records import shown
+from multimodal.records import RULES, shown
+
+from ..model.baselines import DISPLAY
 
 if TYPE_CHECKING:
     from multimodal.model import ClinicalModel
@@ -19,7 +21,7 @@ HEADS = ("AUPRC", "sens.", "spec.", "Brier", "ECE")
 def figures_table(figures: Mapping) -> str:
     """`targets` and `groups` of metrics.json as a table: fused, each modality alone, the plain baselines.
 
-    AUROC with its 95 % interval; `-` where undefined.
+    AUROC with its 95 % interval; `-` where undefined. A baseline that answers no record is left out.
     """
     lines = []
     for name, found in figures["targets"].items():
@@ -27,7 +29,7 @@ def figures_table(figures: Mapping) -> str:
         cut = "" if fused["threshold"] is None else f", threshold {fused['threshold']:.3f}"
         ways = [("fused", fused)]
         ways += [(f"{modality} alone", m) for modality, m in found["single"].items()]
-        ways += [(f"{baseline} *", m) for baseline, m in found["baselines"].items() if m["n"]]
+        ways += [(f"{DISPLAY.get(baseline, baseline)} *", m) for baseline, m in found["baselines"].items() if m["n"]]
         rows = [(way, interval(m["auroc"]), *(_value(m[key]) for key in FIGURES)) for way, m in ways]
         head = (f"{name}: {fused['n']:,} records, {fused['positives']:,} positive{cut}",)
         lines += [*head, *_aligned([("* baseline", "AUROC [95 %]", *HEADS), *rows]), ""]
@@ -35,7 +37,16 @@ def figures_table(figures: Mapping) -> str:
         lines.append(f"group {name}: {group['n']:,} records, {len(group['classes'])} classes")
         lines.append(f"  accuracy {interval(group['accuracy'])}, macro F1 {interval(group['macro_f1'])}")
         lines.append("")
+    if rules := rules_shown(figures):
+        said = f"Bedside scores are decided at their published thresholds: {rules}."
+        lines.append(textwrap.fill(said, 80))
     return "\n".join(lines).rstrip()
+
+
+def rules_shown(figures: Mapping) -> str:
+    """The bedside scores that answer a record of any target, each with its threshold; "" for none."""
+    shown = {name for found in figures["targets"].values() for name, m in found["baselines"].items() if m["n"]}
+    return ", ".join(f"{rule.display} {rule.threshold:g}" for name, rule in RULES.items() if name in shown)
 
 
 def cross_fitted_table(model: ClinicalModel) -> str:

@@ -4,7 +4,8 @@ sum               the calibrated log-odds of what is present, added up
 logistic_per_set  one logistic regression on them per set of present modalities
 tfidf_logistic    TF-IDF of the notes' words and word pairs + logistic regression
 boosting          histogram boosting with scikit-learn's defaults on the vitals' summary features
-news2             the National Early Warning Score 2, a score and no probability
+and the bedside rules of records.RULES (NEWS2 ...): scores and no probabilities, of every record whose measurements
+allow them, decided at their published thresholds. Nothing of them is fitted: they stand as they are used at the bedside.
 """
 
 from __future__ import annotations
@@ -25,8 +26,18 @@ from sklearn.pipeline import make_pipeline
 from ..encoders.sklearn_files import load_sklearn, save_sklearn
 from ..encoders.tabular import few_threads, no_empty_column
 from ..fusion.subsets import all_sets, set_index
-from ..vitals import FeaturePlan, news2, plan
+from ..records import RULES, Batch, RuleScores
+from ..trust.tabulate import Answers
+from ..vitals import FeaturePlan, check, plan, rule_scores
 
+DISPLAY: Mapping[str, str] = {
+    "sum": "sum of log-odds",
+    "logistic_per_set": "logistic per set",
+    "tfidf_logistic": "TF-IDF + logistic",
+    "boosting": "boosting on vitals",
+    **{name: rule.display for name, rule in RULES.items()},
+}
+"""Of every baseline: its name for people."""
 WORD = r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+"
 
 
@@ -42,16 +53,13 @@ class Baselines:
     plan: FeaturePlan | None
 
     def answers(self, z: np.ndarray, present: np.ndarray, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """{name: float (n, T)}: probabilities (news2: scores), NaN where the baseline has no answer."""
+        """{name: float (n, T)}: probabilities, NaN where the baseline has no answer."""
         shape = (len(z), len(self.targets))
         found = {"logistic_per_set": self._per_set(z, present)}
         if "notes" in inputs:
             found["tfidf_logistic"] = self._words(inputs["notes"], shape)
         if "vitals" in inputs:
             found["boosting"] = self._boosting(inputs["vitals"], shape)
-            vitals = inputs["vitals"]
-            scores = news2(vitals.checked, vitals.batch)
-            found["news2"] = np.repeat(scores[:, None], len(self.targets), axis=1)
         return found
 
     def _per_set(self, z: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -163,6 +171,29 @@ def _fit_per_set(targets: Sequence[str], z: np.ndarray, present: np.ndarray, y: 
                 model = LogisticRegression().fit(z[np.ix_(known, np.flatnonzero(held), [t])][:, :, 0], y[known, t])
                 found.setdefault(index, {})[target] = model
     return found
+
+
+def score_rules(batch: Batch, inputs: Mapping[str, Any], *, convert_suspect: bool) -> RuleScores:
+    """The bedside rules of a batch, from its measurements as the model reads them; a model that does not read them has
+    them checked for the rules alone, and their problems stay out of its answer."""
+    if "vitals" in inputs:
+        return rule_scores(inputs["vitals"].checked, len(batch))
+    if batch.measurements.empty:
+        return RuleScores.none(len(batch))
+    return rule_scores(check(batch, convert_suspect=convert_suspect), len(batch))
+
+
+def rule_answers(rules: RuleScores, targets: int) -> dict[str, Answers]:
+    """Each rule as a baseline of so many targets: its score, and its alert for the decision."""
+    return {
+        name: Answers(
+            np.repeat(rules.value[:, [r]], targets, axis=1),
+            np.repeat(rules.alert[:, [r]], targets, axis=1),
+            np.full(targets, float(rule.threshold)),
+            is_probability=False,
+        )
+        for r, (name, rule) in enumerate(RULES.items())
+    }
 
 
 def joined_texts(notes: Any, rows: np.ndarray) -> list[str]:

@@ -13,6 +13,8 @@ import numpy as np
 from ..fusion.subsets import shapley
 from ..records import Batch, InputError, ModelError, PatientRecord, Predictions, Problem, Target
 from ..sources import Cohort
+from ..trust.tabulate import Answers
+from .baselines import rule_answers, score_rules
 from .config import Config
 from .model_files import check_manifest, written_whole
 from .saved import read_model, write_model
@@ -143,6 +145,7 @@ class ClinicalModel:
             provenance=provenance,
             z=z,
             inputs=inputs,
+            rules=score_rules(batch, inputs, convert_suspect=self.config_.vitals.convert_suspect),
         )
 
     def probabilities(self, value: np.ndarray) -> np.ndarray:
@@ -153,16 +156,17 @@ class ClinicalModel:
         """Probabilities (n, T) -> 0 or 1; NaN stays NaN."""
         return decide(probability, self.thresholds_, self.stack_.units)
 
-    def baselines(self, batch: Batch, scores: Scores) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, bool]]:
-        """The plain ways' answers: {name: (probability or score (n, T), decision (n, T), threshold (T,), is a
-        probability)}, NaN where there is no answer."""
+    def baselines(self, scores: Scores) -> dict[str, Answers]:
+        """The plain ways' answers, NaN where there is none; the bedside rules are decided at their published
+        thresholds, the others at those that were chosen in training."""
         found = self.baselines_.answers(scores.z, scores.present, scores.inputs)
         found["sum"] = self.probabilities(self.stack_.sum_value(scores.z, scores.present))
-        return {
-            name: (values, decide(values, cuts, self.stack_.units), cuts, name != "news2")
+        fitted = {
+            name: Answers(values, decide(values, cuts, self.stack_.units), cuts)
             for name, values in found.items()
             for cuts in [self.baseline_thresholds_[name]]
         }
+        return fitted | rule_answers(scores.rules, len(self.targets_))
 
     def trained_on(self, patient_ids: Sequence[str]) -> np.ndarray:
         """bool (n,): whether the model was trained on these patients, or what it began with."""

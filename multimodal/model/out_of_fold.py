@@ -63,7 +63,7 @@ def answer_out_of_fold(
         found["sum"] = stack.probabilities(stack.sum_value(z, present))
         base = stack.probabilities(stack.base[None])
         for name, answers in found.items():
-            gaps = np.isnan(answers) & (name != "news2") & ~np.isnan(answers).all(axis=0)
+            gaps = np.isnan(answers) & ~np.isnan(answers).all(axis=0)
             baselines.setdefault(name, np.full(shape, np.nan))[outside] = np.where(gaps, base, answers)
     return OutOfFold(value, probability, single, baselines)
 
@@ -84,13 +84,13 @@ def as_scored(
     decided at thresholds that were chosen on the other folds; the model's own are chosen on all.
     """
 
-    def answers(probability: np.ndarray, is_probability: bool = True, cuts_on: np.ndarray | None = None) -> Answers:
+    def answers(probability: np.ndarray, cuts_on: np.ndarray | None = None) -> Answers:
         cuts_on = probability if cuts_on is None else cuts_on
         decision = np.full(probability.shape, np.nan)
         for fold in np.unique(folds):
             cuts = choose(cuts_on, folds != fold)
             decision[folds == fold] = decide(probability[folds == fold], cuts, units)
-        return Answers(probability, decision, choose(cuts_on, np.ones(len(folds), dtype=bool)), is_probability)
+        return Answers(probability, decision, choose(cuts_on, np.ones(len(folds), dtype=bool)))
 
     names = list(targets)
     fused = answers(outside.probability)
@@ -99,7 +99,7 @@ def as_scored(
         if len(unit) > 1:
             ours, group = [names[t] for t in unit], targets[names[unit[0]]].group
             groups[group] = group_of(group, ours, cohort.targets, cohort.labels, fused.decision[:, list(unit)])
-    baselines = {name: answers(found, name != "news2") for name, found in outside.baselines.items()}
+    baselines = {name: answers(found) for name, found in outside.baselines.items()}
     scored = Scored(
         targets=tuple(targets),
         modalities=tuple(fitted.evidence),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..encoders.inputs import READERS
-from ..records import Batch, Problem, Provenance, Target
+from ..records import Batch, Problem, Provenance, RuleScores, Target
 from .config import Config
 
 
@@ -23,6 +23,7 @@ class Scores:
     abstained  object (n,): a reason code, or None
     provenance (record index, Provenance), in the order of the modalities, of each as read
     z          float (n, M, T), calibrated log-odds minus the base; inputs: what the readers made of the batch
+    rules      the bedside rules
     """
 
     present: np.ndarray
@@ -32,6 +33,7 @@ class Scores:
     provenance: Sequence[tuple[int, Provenance]]
     z: np.ndarray
     inputs: Mapping[str, Any]
+    rules: RuleScores
 
 
 def read(batch: Batch, modality: str, config: Config, targets: Iterable[Target] = ()) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..learning.devices import pick_device
 from ..records import CohortError, MeasurementKind, Problem, Target, UsageError, measurement_table
 from ..trust.tabulate import tabulate
 from ..trust.thresholds import choose_threshold
-from .baselines import Baselines, fit_baselines
+from .baselines import Baselines, fit_baselines, rule_answers, score_rules
 from .config import Config
 from .cross_fitting import CrossFitted, cross_fit, new_encoder
 from .estimate import Progress, clock
@@ -124,6 +124,8 @@ def train(
         return _thresholds(config.trust.threshold, labels[usable], probability[usable], units)
 
     scored, thresholds, baseline_thresholds = as_scored(outside, choose, cohort, targets, labels, fitted, folds, units)
+    rules = score_rules(batch, inputs, convert_suspect=config.vitals.convert_suspect)
+    scored = replace(scored, baselines={**scored.baselines, **rule_answers(rules, len(targets))})
     return Trained(
         targets=targets,
         encoders=fitted.encoders,

@@ -96,7 +96,9 @@ class MeasuredTarget(Form):
     single: dict[str, Measured] = Field(
         description="by modality: with only that one shown; a record that lacks it counts at the base rate"
     )
-    baselines: dict[str, Measured] = Field(description="by plain method, fitted on the same patients")
+    baselines: dict[str, Measured] = Field(
+        description="by plain method, fitted on the same patients; bedside rules at their published thresholds"
+    )
     present: dict[str, MeasuredSet] = Field(description="by set of usable modalities, such as image+notes")
 
 

@@ -28,6 +28,11 @@ def evaluation() -> Evaluation:
     def answers(probability: np.ndarray) -> Answers:
         return Answers(probability, (probability >= 0.5).astype(float), np.array([0.5]))
 
+    def rule(scores: np.ndarray, threshold: float) -> Answers:
+        alert = np.where(np.isnan(scores), np.nan, scores >= threshold)
+        return Answers(scores, alert, np.array([threshold]), is_probability=False)
+
+    none = np.full((60, 1), np.nan)
     classes = np.array(["cold", "flu"], dtype=object)
     scored = Scored(
         targets=("pneumonia",),
@@ -38,7 +43,12 @@ def evaluation() -> Evaluation:
         abstained=np.arange(60) == 7,
         fused=answers((image + notes) / 2),
         single={"image": answers(np.where(present[:, :1], image, 0.25)), "notes": answers(notes)},
-        baselines={"sum": answers(image), "boosting": answers(np.full((60, 1), np.nan))},
+        baselines={
+            "sum": answers(image),
+            "boosting": answers(none),
+            "shock_index": rule(0.5 + y * 0.6, 0.9),
+            "sofa": rule(none, 2),
+        },
         groups={"airway": Group(("cold", "flu"), classes[np.arange(60) % 2], classes[np.arange(60) // 30])},
     )
     cohort = {"records": 60, "patients": 30, "excluded_training_patients": 12, "no_input": 0, "abstained": 1}
@@ -81,6 +91,18 @@ def test_the_page_shows_the_figures_of_metrics_json(page, evaluation):
     assert "boosting" not in page  # it answers no record of this target
 
 
+def test_a_bedside_score_has_its_name_and_its_published_threshold(page, evaluation):
+    """SOFA, which no record allows, is left out."""
+    assert "<td>shock index</td><td>60</td><td>1.000<small>" in page
+    assert "Bedside scores are decided at their published thresholds (shock index 0.9), as at the bedside" in page
+    assert "SOFA" not in page
+
+    lines = evaluation.summary().splitlines()
+    assert lines[9].startswith("  shock index *      1.000 [1.000, 1.000]  1.000  1.000  1.000  -      -")
+    assert lines[-1] == "Bedside scores are decided at their published thresholds: shock index 0.9."
+    assert "SOFA" not in evaluation.summary()
+
+
 def test_a_page_with_training_patients_is_marked(page, evaluation):
     metrics = {**evaluation.metrics, "cohort": evaluation.metrics["cohort"] | {"includes_training_patients": 12}}
 
@@ -108,9 +130,14 @@ def test_the_summary_is_the_table_of_the_training_in_80_columns(evaluation):
         "  12 training patients left out, 0 records without input, 1 abstained",
         "",
         "pneumonia: 60 records, 15 positive, threshold 0.500",
-        "  * baseline   AUROC [95 %]          AUPRC  sens.  spec.  Brier  ECE",
+        "  * baseline         AUROC [95 %]          AUPRC  sens.  spec.  Brier  ECE",
     ]
-    assert [re.split("  +", line.strip())[0] for line in lines[5:9]] == ["fused", "image alone", "notes alone", "sum *"]
+    assert [re.split("  +", line.strip())[0] for line in lines[5:9]] == [
+        "fused",
+        "image alone",
+        "notes alone",
+        "sum of log-odds *",
+    ]
     assert text.endswith(figures_table(evaluation.metrics))
     assert "group airway: 60 records, 2 classes\n  accuracy 0.500 [" in text
 

@@ -13,9 +13,10 @@ from scipy.special import logit
 
 from multimodal import ClinicalModel, Cohort, Config, evaluate
 from multimodal.model import read_config
-from multimodal.records import CohortError, ModelError, PatientRecord, UsageError
+from multimodal.records import RULES, CohortError, ModelError, PatientRecord, UsageError
 from multimodal.sources import write_cohort
 from multimodal.sources.tables import CohortTables
+from multimodal.vitals import check, scores
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +165,20 @@ def test_a_model_loads_and_predicts_with_the_network_cut_off(tiny_model):
     done = subprocess.run([sys.executable, "-c", code, *map(str, tiny_model)], capture_output=True, text=True)
 
     assert (done.returncode, done.stdout.strip()) == (0, "3"), done.stderr
+
+
+def test_the_bedside_rules_are_baselines_and_decide_at_their_published_thresholds(model, cohort):
+    """The same score for every target; what no record allows is left out of the figures by its n of 0."""
+    batch = cohort.batch()
+    found = model.baselines(model.score(batch))
+    news2 = found["news2"]
+
+    assert list(found)[-4:] == ["news2", "qsofa", "shock_index", "sofa"]
+    assert_array_equal(news2.probability, np.repeat(scores.news2(check(batch), batch)[:, None], 3, axis=1))
+    assert_array_equal(news2.decision[:, 0] == 1, news2.probability[:, 0] >= 5)
+    assert [found[rule].threshold.tolist() for rule in RULES] == [[5] * 3, [2] * 3, [0.9] * 3, [2] * 3]
+    assert not any(found[rule].is_probability for rule in RULES)
+    assert set(model.figures_["targets"]["pneumonia"]["baselines"]) == set(found)
 
 
 def words_only(tmp_path, labels, targets, groups=None):
