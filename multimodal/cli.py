@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand
@@ -18,6 +18,7 @@ from . import __version__
 from .options import (
     CohortPath,
     ConvertSuspect,
+    Fallback,
     Host,
     Ignore,
     Json,
@@ -34,9 +35,6 @@ from .options import (
     TrainingDevice,
 )
 from .terminal import print_json, print_table, progress, report_error
-
-if TYPE_CHECKING:
-    from .model import Config
 
 ANSWERLESS = 4
 INTERRUPTED = 130
@@ -211,13 +209,13 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """Every problem of every record: all files are opened and decoded."""
-    from .model import Config
+    from .model import Config, with_options
     from .model.validation import validate as problems_of
     from .records import REASONS
     from .sources import Cohort
 
     opened = Cohort.open(cohort, ignore=ignore or ())
-    options = _with(Config(), "vitals", convert_suspect=convert_suspect)
+    options = with_options(Config(), "vitals", convert_suspect=convert_suspect)
     with progress(quiet, "validating") as (advance, _):
         found = problems_of(opened, config=options, progress=advance)
     if as_json:
@@ -410,21 +408,24 @@ def predict(
     precision: Annotated[Precision, typer.Option(help="bf16 is faster on some machines, to 1e-2.")] = Precision.fp32,
     ignore: Ignore = None,
     convert_suspect: ConvertSuspect = False,
+    fallback: Fallback = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Score a cohort: one answer per record, in order, whatever is missing."""
-    from .model import ClinicalModel
+    from .model import ClinicalModel, with_options
     from .model.scoring_files import check_out, score_to_file
     from .sources import Cohort
 
     check_out(out, resume=resume, overwrite=overwrite)
     loaded = ClinicalModel.load(model)
     if workers is not None:
-        loaded.config_ = _with(loaded.config_, "train", workers=workers)
+        loaded.config_ = with_options(loaded.config_, "train", workers=workers)
     if convert_suspect:
-        loaded.config_ = _with(loaded.config_, "vitals", convert_suspect=True)
+        loaded.config_ = with_options(loaded.config_, "vitals", convert_suspect=True)
+    if fallback is not None:
+        loaded.config_ = with_options(loaded.config_, "trust", fallback=fallback.value)
     opened = Cohort.open(cohort, ignore=ignore or ())
     with progress(quiet, "scoring") as (advance, say):
         try:
@@ -444,11 +445,6 @@ def predict(
         before = f", {scored.resumed:,} of them before" if scored.resumed else ""
         say(f"{out}: {scored.records:,} records{before}; {scored.unanswered:,} without any usable input")
     raise typer.Exit(ANSWERLESS if scored.unanswered else 0)
-
-
-def _with(config: Config, section: str, **options: Any) -> Config:
-    """The configuration with other options in one section."""
-    return config.model_copy(update={section: getattr(config, section).model_copy(update=options)})
 
 
 @app.command()
@@ -493,11 +489,11 @@ def inspect(model: ModelPath, as_json: Json = False) -> None:
 
 
 @app.command()
-def serve(model: ModelPath, host: Host = "127.0.0.1", port: Port = None) -> None:
+def serve(model: ModelPath, host: Host = "127.0.0.1", port: Port = None, fallback: Fallback = None) -> None:
     """The page: one patient's image, note and vital signs, answered in the browser."""
     from .page import serve as serve_page
 
-    serve_page(model, host=host, port=port)
+    serve_page(model, host=host, port=port, fallback=fallback and fallback.value)
 
 
 @app.command()

@@ -20,6 +20,16 @@ class Precision(StrEnum):
     bf16 = "bf16"
 
 
+class FallbackRule(StrEnum):
+    """The rules of records.RULES, which is not loaded for `--help`."""
+
+    none = "none"
+    news2 = "news2"
+    qsofa = "qsofa"
+    shock_index = "shock_index"
+    sofa = "sofa"
+
+
 class Purpose(StrEnum):
     diagnosis = "diagnosis"
     outcome = "outcome"
@@ -39,6 +49,14 @@ ConvertSuspect = Annotated[
     typer.Option(
         "--convert-suspect",
         help="Convert a value that is implausible as given and plausible in just one other unit; else it is refused.",
+    ),
+]
+Fallback = Annotated[
+    FallbackRule | None,
+    typer.Option(
+        "--fallback",
+        help="The bedside score that decides risks where the model abstains; the model's own option by default.",
+        show_default=False,
     ),
 ]
 Split = Annotated[

@@ -1,6 +1,6 @@
 """ClinicalModel and its options."""
 
 from .clinical_model import ClinicalModel
-from .config import Config, as_toml, read_config
+from .config import Config, as_toml, read_config, with_options
 
-__all__ = ["ClinicalModel", "Config", "as_toml", "read_config"]
+__all__ = ["ClinicalModel", "Config", "as_toml", "read_config", "with_options"]

@@ -5,7 +5,7 @@ logistic_per_set  one logistic regression on them per set of present modalities
 tfidf_logistic    TF-IDF of the notes' words and word pairs + logistic regression
 boosting          histogram boosting with scikit-learn's defaults on the vitals' summary features
 and the bedside rules of records.RULES (NEWS2 ...): scores and no probabilities, of every record whose measurements
-allow them, decided at their published thresholds. Nothing of them is fitted: they stand as they are used at the bedside.
+allow them, decided at their published thresholds. Nothing of them is fitted: they are used as at the bedside.
 """
 
 from __future__ import annotations

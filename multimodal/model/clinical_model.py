@@ -11,8 +11,19 @@ from typing import Any
 import numpy as np
 
 from ..fusion.subsets import shapley
-from ..records import Batch, InputError, ModelError, PatientRecord, Predictions, Problem, Target
+from ..records import (
+    RULES,
+    Batch,
+    InputError,
+    ModelError,
+    PatientRecord,
+    Predictions,
+    Problem,
+    RuleScores,
+    Target,
+)
 from ..sources import Cohort
+from ..trust.fallback import NONE, fall_back
 from ..trust.tabulate import Answers
 from .baselines import rule_answers, score_rules
 from .config import Config
@@ -112,6 +123,13 @@ class ClinicalModel:
         probability = np.where(nothing[:, None], np.nan, self.probabilities(value))
         kept_back = np.array([reason is not None for reason in scores.abstained], dtype=bool)
         decision = np.where(kept_back[:, None], np.nan, self.decisions(probability))
+        decided_by = np.full(len(batch), None, dtype=object)
+        rule = self.config_.trust.fallback
+        if rule != NONE:
+            alert = scores.rules.alert[:, list(RULES).index(rule)]
+            risks = np.array([one.kind == "risk" and not one.group for one in self.targets_.values()])
+            decision, decided = fall_back(decision, kept_back, alert, risks)
+            decided_by[decided] = rule
         return Predictions(
             model_id=self.model_id,
             record_ids=batch.record_ids,
@@ -126,6 +144,8 @@ class ClinicalModel:
             problems=by_record(scores.problems, len(batch)),
             abstained=scores.abstained,
             provenance=by_record(scores.provenance, len(batch)),
+            scores=scores.rules,
+            decided_by=decided_by,
         )
 
     def score(self, batch: Batch, *, precision: str = "fp32") -> Scores:
@@ -203,14 +223,23 @@ def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
     """Predictions of several batches as one; no batch gives no records."""
     if not parts:
         targets, modalities = len(model.targets), len(model.modalities)
-        empty = np.zeros((0, targets))
-        nothing = np.zeros((0, modalities, targets))
         none = np.zeros(0, dtype=object)
-        names = tuple(model.targets), model.modalities
-        present = np.zeros((0, modalities), dtype=bool)
-        base = model.stack_.base
         return Predictions(
-            model.model_id, none, *names, empty, empty, model.thresholds, nothing, base, present, [], none, []
+            model_id=model.model_id,
+            record_ids=none,
+            targets=tuple(model.targets),
+            modalities=model.modalities,
+            probability=np.zeros((0, targets)),
+            decision=np.zeros((0, targets)),
+            threshold=model.thresholds,
+            contribution=np.zeros((0, modalities, targets)),
+            baseline=model.stack_.base,
+            present=np.zeros((0, modalities), dtype=bool),
+            problems=[],
+            abstained=none,
+            provenance=[],
+            scores=RuleScores.none(0),
+            decided_by=none,
         )
     first = parts[0]
     return Predictions(
@@ -227,6 +256,8 @@ def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
         problems=[problems for part in parts for problems in part.problems],
         abstained=np.concatenate([part.abstained for part in parts]),
         provenance=[found for part in parts for found in part.provenance],
+        scores=RuleScores.joined([part.scores for part in parts]),
+        decided_by=np.concatenate([part.decided_by for part in parts]),
     )
 
 

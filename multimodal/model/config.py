@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +20,7 @@ from pydantic import (
 from ..imaging.windows import WINDOW_NAMES
 from ..notes.sections import own_headings
 from ..records import UsageError, did_you_mean
+from ..trust.fallback import NONE, check_fallback
 from ..trust.thresholds import check_rule
 from ..vitals.monotone import read_constraints
 
@@ -132,6 +133,7 @@ class FusionOptions(Section):
 
 class TrustOptions(Section):
     threshold: Annotated[str, AfterValidator(check_rule)] = "youden"
+    fallback: Annotated[str, BeforeValidator(lambda name: name or NONE), AfterValidator(check_fallback)] = NONE
 
 
 class TrainOptions(Section):
@@ -169,6 +171,16 @@ def read_config(path: Path | None = None, assignments: Iterable[str] = ()) -> Co
         if not equals or not dot:
             raise UsageError(f"--set {assignment!r}: write it as section.key=value, for example image.size=96")
         tables.setdefault(section, {})[key] = _value(text.strip())
+    return _config_of(tables)
+
+
+def with_options(config: Config, section: str, **options: object) -> Config:
+    """The options with others in one section. Raises UsageError for an impossible value."""
+    tables = config.model_dump()
+    return _config_of(tables | {section: tables[section] | options})
+
+
+def _config_of(tables: Mapping[str, Mapping]) -> Config:
     try:
         return Config.model_validate(tables)
     except ValidationError as error:

@@ -31,23 +31,27 @@ from .partial import WRITING, partial_of, put_in_place, start_run
 
 @dataclass(frozen=True)
 class ScoredFile:
-    """records in OUT; unanswered: those of them without an answer because of their input; resumed: records that an
-    earlier run had scored."""
+    """records in OUT; unanswered: those of them without an answer because of their input, not by a rule either;
+    resumed: records that an earlier run had scored."""
 
     records: int
     unanswered: int
     resumed: int
 
 
+Answered = tuple[str, str, str | None, str | None]
+
+
 class Format(NamedTuple):
     """write(predictions, path) a shard; join(shards, path, no predictions) the whole;
     ids(record ids): as they stand in the file;
-    answers(path): (record id as it stands there, model_id, reason of abstaining or None) of each record."""
+    answers(path): (record id as it stands there, model_id, reason of abstaining or None, the rule that decided or None)
+    of each record."""
 
     write: Callable[[Predictions, Path], None]
     join: Callable[[Sequence[Path], Path, Predictions], None]
     ids: Callable[[np.ndarray], Iterable[str]]
-    answers: Callable[[Path], Iterator[tuple[str, str, str | None]]]
+    answers: Callable[[Path], Iterator[Answered]]
 
 
 def score_to_file(
@@ -79,6 +83,7 @@ def score_to_file(
         "batch_size": batch_size,
         "precision": precision,
         "convert_suspect": model.config_.vitals.convert_suspect,
+        "fallback": model.config_.trust.fallback,
         "format": out.suffix.lower(),
         "version": version("multimodal-clinical"),
     }
@@ -137,7 +142,8 @@ def _finished(model: ClinicalModel, cohort: Cohort, out: Path) -> ScoredFile:
 
 
 def _unanswered(out: Path) -> int:
-    return sum(reason == "NO_INPUT" for _, _, reason in FORMATS[out.suffix.lower()].answers(out))
+    answers = FORMATS[out.suffix.lower()].answers(out)
+    return sum(reason == "NO_INPUT" and rule is None for _, _, reason, rule in answers)
 
 
 def _write_jsonl(predictions: Predictions, path: Path) -> None:
@@ -151,11 +157,11 @@ def _join_jsonl(shards: Sequence[Path], path: Path, empty: Predictions) -> None:
         _append(shards, whole)
 
 
-def _jsonl_answers(path: Path) -> Iterator[tuple[str, str, str | None]]:
+def _jsonl_answers(path: Path) -> Iterator[Answered]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             found = json.loads(line)
-            yield found["record_id"], found["model_id"], found["abstained"]
+            yield found["record_id"], found["model_id"], found["abstained"], found["decided_by"]
 
 
 def _write_csv(predictions: Predictions, path: Path) -> None:
@@ -174,10 +180,10 @@ def _csv_ids(record_ids: np.ndarray) -> Iterable[str]:
     return neutralised(pd.Series(record_ids, dtype=object))
 
 
-def _csv_answers(path: Path) -> Iterator[tuple[str, str, str | None]]:
+def _csv_answers(path: Path) -> Iterator[Answered]:
     with path.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
-            yield row["record_id"], row["model_id"], row["abstained"] or None
+            yield row["record_id"], row["model_id"], row["abstained"] or None, row["decided_by"] or None
 
 
 def _append(shards: Sequence[Path], whole) -> None:
@@ -197,9 +203,9 @@ def _join_parquet(shards: Sequence[Path], path: Path, empty: Predictions) -> Non
             writer.write_table(pq.read_table(shard))
 
 
-def _parquet_answers(path: Path) -> Iterator[tuple[str, str, str | None]]:
+def _parquet_answers(path: Path) -> Iterator[Answered]:
     with pq.ParquetFile(path) as file:
-        columns = ["record_id", "model_id", "abstained"]
+        columns = ["record_id", "model_id", "abstained", "decided_by"]
         for part in file.iter_batches(columns=columns):
             yield from zip(*(part[name].to_pylist() for name in columns))
 

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..model import ClinicalModel
+from ..model import ClinicalModel, with_options
 from ..records import UsageError
 from ..sources import Cohort
 from .private import open_private_folder, remove_private_folder
@@ -54,14 +54,22 @@ def start(page: gr.Blocks, *, host: str = "127.0.0.1", port: int | None = None) 
 
 
 def serve(
-    model: str | Path, *, host: str = "127.0.0.1", port: int | None = None, examples: str | Path | None = None
+    model: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    examples: str | Path | None = None,
+    fallback: str | None = None,
 ) -> None:
     """Serve the page of the model folder `model` until Ctrl-C or SIGTERM; then everything it wrote is removed.
 
     examples  a cohort (folder or file) to take ready examples from
+    fallback  the bedside score that decides risks where the model abstains; None: as the model's options say
     Raises ModelError, CohortError, and UsageError as `start`.
     """
     loaded = ClinicalModel.load(model)
+    if fallback is not None:
+        loaded.config_ = with_options(loaded.config_, "trust", fallback=fallback)
     page = build(loaded, Cohort.open(examples) if examples else None)
     with _terminate_as_interrupt(), contextlib.suppress(KeyboardInterrupt):
         try:

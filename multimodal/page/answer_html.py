@@ -12,7 +12,17 @@ import numpy as np
 from PIL import Image
 
 from ..model import ClinicalModel
-from ..records import REASONS, Prediction, Problem, Target, TargetPrediction, measurement_table
+from ..records import (
+    REASONS,
+    RULES,
+    Prediction,
+    Problem,
+    Rule,
+    RuleScore,
+    Target,
+    TargetPrediction,
+    measurement_table,
+)
 from .answering import placed
 from .read_words import image_words, note_words
 from .waterfall import waterfall
@@ -32,9 +42,11 @@ def answer_html(model: ClinicalModel, prediction: Prediction, places: Sequence[s
     parts = [_inputs(prediction), *(_read(found.facts) for found in prediction.provenance)]
     if not prediction.used:
         parts.append('<p class="mm-none"><b>No answer.</b> There is nothing usable to answer from.</p>')
+        parts += [_decided(prediction), _scores(prediction)]
     else:
         if prediction.abstained:
-            parts.append(f'<p class="mm-none"><b>No decision.</b> {_meaning(prediction.abstained)}</p>')
+            parts.append(f'<p class="mm-none"><b>The model does not decide.</b> {_meaning(prediction.abstained)}</p>')
+            parts.append(_decided(prediction))
         if plain:
             parts.append(_table(model, prediction, plain, "Probability"))
         for group, names in groups.items():
@@ -42,7 +54,7 @@ def answer_html(model: ClinicalModel, prediction: Prediction, places: Sequence[s
             more = f"the {TOP_CLASSES} most probable of {len(names)}" if len(names) > TOP_CLASSES else "exactly one of"
             parts.append(_table(model, prediction, ranked[:TOP_CLASSES], f"{escape(group)}: {more}"))
             plain = [*plain, *ranked[:TOP_CLASSES]]
-        parts.append(_plots(model, prediction, plain))
+        parts += [_scores(prediction), _plots(model, prediction, plain)]
     parts.append(_problems("Not used", prediction.refused, places))
     parts.append(_problems("Used, but note", prediction.warnings, places))
     if deleted:
@@ -128,12 +140,12 @@ def _read(facts: Mapping[str, str]) -> str:
 
 
 def _table(model: ClinicalModel, prediction: Prediction, names: Sequence[str], heading: str) -> str:
-    rows = "".join(_row(model.targets[name], prediction.targets[name]) for name in names)
+    rows = "".join(_row(model.targets[name], prediction.targets[name], prediction.decided_by) for name in names)
     head = f"<thead><tr><th>Target</th><th>{heading}</th><th>Decision</th></tr></thead>"
     return f"<table class='mm-table mm-probs'>{head}<tbody>{rows}</tbody></table>"
 
 
-def _row(target: Target, found: TargetPrediction) -> str:
+def _row(target: Target, found: TargetPrediction, decided_by: str | None) -> str:
     share = found.probability or 0.0
     kind = f"risk within {target.horizon_hours:g} h" if target.horizon_hours else target.kind
     told = escape(": ".join(filter(None, (kind, target.description))))
@@ -145,16 +157,65 @@ def _row(target: Target, found: TargetPrediction) -> str:
     bar = f"<div class='mm-bar'><b style='width:{100 * share:.2f}%'></b>{mark}</div>"
     return (
         f"<tr data-target='{escape(target.name)}'><td><b>{escape(_words(target.name))}</b>{told}</td>"
-        f"<td><span class='mm-share'>{share:.3f}</span>{bar}{limit}</td><td>{_decision(target, found)}</td></tr>"
+        f"<td><span class='mm-share'>{share:.3f}</span>{bar}{limit}</td>"
+        f"<td>{_decision(target, found, decided_by)}</td></tr>"
     )
 
 
-def _decision(target: Target, found: TargetPrediction) -> str:
+def _decision(target: Target, found: TargetPrediction, decided_by: str | None) -> str:
     if found.decision is None:
         return "<span class='mm-chip'>none</span>"
     if target.group:
         return "<span class='mm-chip mm-yes'>most probable</span>" if found.decision else ""
-    return "<span class='mm-chip mm-yes'>positive</span>" if found.decision else "<span class='mm-chip'>negative</span>"
+    by = f" by {RULES[decided_by].display}" if decided_by else ""
+    return f"<span class='mm-chip{' mm-yes' if found.decision else ''}'>{_side(found)}{by}</span>"
+
+
+def _decided(prediction: Prediction) -> str:
+    """That a rule decided in the model's place, what, and why so."""
+    if prediction.decided_by is None:
+        return ""
+    rule, score = RULES[prediction.decided_by], prediction.scores[prediction.decided_by]
+    side = "at or above" if score.alert else "below"
+    decided = "; ".join(
+        f"{escape(_words(name))}: <b>{_side(found)}</b>"
+        for name, found in prediction.targets.items()
+        if found.decision is not None
+    )
+    return (
+        f"<p class='mm-none'><b>{rule.display} decided, not the model:</b> it is {_number(score.value)}, {side} "
+        f"{rule.threshold:g}. {decided}.</p>"
+    )
+
+
+def _side(found: TargetPrediction) -> str:
+    return "positive" if found.decision else "negative"
+
+
+def _scores(prediction: Prediction) -> str:
+    """The bedside scores that could be computed."""
+    rows = "".join(_score_row(RULES[name], score) for name, score in prediction.scores.items())
+    if not rows:
+        return ""
+    head = "<thead><tr><th>Score</th><th>Value</th><th>Alert</th><th>Missing, counted as normal</th></tr></thead>"
+    said = "Rules of the bedside for adults, from the measurements alone, for comparison: the model does not read them."
+    table = f"<table class='mm-table'>{head}<tbody>{rows}</tbody></table>"
+    return f"<h3>Bedside scores</h3><p class='mm-quiet'>{said}</p>{table}"
+
+
+def _score_row(rule: Rule, score: RuleScore) -> str:
+    told = f"<span class='mm-quiet'>{rule.span}</span>"
+    alert = "<span class='mm-chip mm-yes'>alert</span>" if score.alert else "<span class='mm-chip'>no alert</span>"
+    limit = f"<span class='mm-quiet'>from {score.threshold:g}: {escape(rule.action)}</span>"
+    missing = escape(", ".join(score.missing)) or "nothing"
+    return (
+        f"<tr><td><b>{rule.display}</b> {told}</td><td>{_number(score.value)}</td><td>{alert} {limit}</td>"
+        f"<td>{missing}</td></tr>"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
 
 
 def _plots(model: ClinicalModel, prediction: Prediction, names: Sequence[str]) -> str:

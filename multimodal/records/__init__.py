@@ -3,7 +3,17 @@
 from .batch import MODALITIES, Batch, ImageItem, NoteItem, empty_measurements
 from .errors import CohortError, InputError, ItemError, ModelError, RecordError, UsageError
 from .evidence import Evidence
-from .forms import ImageRef, Measurement, Note, PatientRecord, Prediction, Provenance, Target, TargetPrediction
+from .forms import (
+    ImageRef,
+    Measurement,
+    Note,
+    PatientRecord,
+    Prediction,
+    Provenance,
+    RuleScore,
+    Target,
+    TargetPrediction,
+)
 from .measurements import MeasurementKind, MeasurementTable, measurement_table
 from .nearest import did_you_mean, shown
 from .predictions import Predictions
@@ -35,6 +45,7 @@ __all__ = [
     "Reason",
     "RecordError",
     "Rule",
+    "RuleScore",
     "RuleScores",
     "Target",
     "TargetPrediction",

@@ -150,7 +150,7 @@ class TargetPrediction(Form):
     or, in an exclusive group, this class's input to the softmax."""
 
     probability: float | None = Field(None, ge=0, le=1, description="calibrated; null: the record has no usable input")
-    decision: Label = Field(None, description="1 at or above the threshold, else 0; null: the model does not decide")
+    decision: Label = Field(None, description="1 at or above the threshold, else 0; null: not decided")
     threshold: float | None = Field(None, description="null in an exclusive group: the most probable class is decided")
     prediction_set: tuple[Literal[0, 1], ...] | None = Field(
         None, description="the labels that cannot be ruled out; null where the model has no conformal step"
@@ -180,6 +180,15 @@ class Provenance(Form):
     )
 
 
+class RuleScore(Form):
+    """A bedside rule on one record, as far as its measurements allow. For comparison; the model does not read it."""
+
+    value: float = Field(description="the score; a lower bound where an input was missing")
+    threshold: float = Field(description="the published value at or above which the rule calls for action")
+    alert: Literal[0, 1] = Field(description="1 at or above the threshold, else 0")
+    missing: tuple[str, ...] = Field((), description="inputs of the rule that were missing and counted as normal")
+
+
 class Prediction(Form):
     """The one answer to one record."""
 
@@ -195,4 +204,8 @@ class Prediction(Form):
         (), description="items that were used all the same, and what is odd about them"
     )
     abstained: str | None = Field(None, description="the reason code where the model does not decide")
+    scores: dict[str, RuleScore] = Field({}, description="by rule, each bedside score that could be computed")
+    decided_by: str | None = Field(
+        None, description="the rule that decided the risks where the model abstained (trust.fallback); null: none did"
+    )
     provenance: tuple[Provenance, ...] = Field((), description="what was read of the inputs that were used")

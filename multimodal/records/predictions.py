@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .forms import Prediction, Provenance, RefusedItem, TargetPrediction
+from .forms import Prediction, Provenance, RefusedItem, RuleScore, TargetPrediction
 from .reasons import Problem
+from .rules import RULES, RuleScores
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Predictions:
     problems      one list of Problem a record
     abstained     object (n,), a reason code or None
     provenance    one list of Provenance a record, as read
+    scores        the bedside rules
+    decided_by    object (n,), the rule that decided the risks, or None
     """
 
     model_id: str
@@ -41,6 +44,8 @@ class Predictions:
     problems: Sequence[Sequence[Problem]]
     abstained: np.ndarray
     provenance: Sequence[Sequence[Provenance]]
+    scores: RuleScores
+    decided_by: np.ndarray
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -70,11 +75,28 @@ class Predictions:
             warnings=tuple(RefusedItem(**p._asdict()) for p in self.problems[i] if p.severity == "warn"),
             abstained=self.abstained[i],
             provenance=tuple(self.provenance[i]),
+            scores=self._scores(i),
+            decided_by=self.decided_by[i],
         )
+
+    def _scores(self, i: int) -> dict[str, RuleScore]:
+        return {
+            name: RuleScore(
+                value=value,
+                threshold=rule.threshold,
+                alert=int(value >= rule.threshold),
+                missing=tuple(named for named, lacks in zip(rule.inputs, missing) if lacks),
+            )
+            for (name, rule), value, missing in zip(
+                RULES.items(), self.scores.value[i].tolist(), self.scores.missing[i]
+            )
+            if not np.isnan(value)
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """One row a record: record_id, model_id, `TARGET.probability`, `.decision`, `.threshold`, `.baseline`,
-        `.contribution.MODALITY`, then used, missing, refused, warnings, abstained, provenance (JSON, "" for none)."""
+        `.contribution.MODALITY`, then `score.RULE`, used, missing, refused, warnings, abstained, decided_by,
+        provenance (JSON, "" for none)."""
         columns: dict[str, object] = {"record_id": self.record_ids.astype(str), "model_id": self.model_id}
         for t, name in enumerate(self.targets):
             columns[f"{name}.probability"] = self.probability[:, t]
@@ -83,12 +105,15 @@ class Predictions:
             columns[f"{name}.baseline"] = self.baseline[t]
             for m, modality in enumerate(self.modalities):
                 columns[f"{name}.contribution.{modality}"] = self.contribution[:, m, t]
+        for r, rule in enumerate(RULES):
+            columns[f"score.{rule}"] = self.scores.value[:, r]
         names = np.array(self.modalities, dtype=object)
         columns["used"] = ["+".join(names[row]) for row in self.present]
         columns["missing"] = ["+".join(names[~row]) for row in self.present]
         for severity, column in (("refuse", "refused"), ("warn", "warnings")):
             columns[column] = ["; ".join(str(p) for p in row if p.severity == severity) for row in self.problems]
         columns["abstained"] = pd.array([reason or None for reason in self.abstained], dtype="string")
+        columns["decided_by"] = pd.array(self.decided_by.tolist(), dtype="string")
         columns["provenance"] = [_json(found) for found in self.provenance]
         return pd.DataFrame(columns, index=range(len(self)))
 

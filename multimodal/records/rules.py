@@ -19,7 +19,8 @@ class Rule:
     low, high  the span of its values; high is None where it has no upper end
     threshold  the published value at or above which it calls for action; action: for which
     source     of the rule and of its threshold
-    inputs     {name: the measurements, any of which it is known by}; where none is, it counts as normal
+    inputs     {name: the measurements it is made of}; any of them will do but where `needs` says more, and where it is
+               missing it counts as normal
     needs      without what the rule is not computed
     """
 
@@ -34,7 +35,7 @@ class Rule:
 
     @property
     def span(self) -> str:
-        return f"from {self.low:g}" if self.high is None else f"{self.low:g} to {self.high:g}"
+        return f"{self.low:g} and more" if self.high is None else f"{self.low:g} to {self.high:g}"
 
 
 _SYSTOLIC = ("systolic_bp", "systolic_bp_invasive")
@@ -106,7 +107,7 @@ RULES: Mapping[str, Rule] = {
             "coma scale": ("gcs_total",),
             "kidneys": ("creatinine", "urine_output"),
         },
-        needs="three of the six",
+        needs="three of the six; respiration needs PaO2 and FiO2, urine a whole day",
     ),
 }
 MOST_INPUTS = max(len(rule.inputs) for rule in RULES.values())

@@ -15,6 +15,7 @@ from .documents import CohortDescription, Metrics
 from .forms import Form, PatientRecord, Prediction, Target
 from .measurements import MeasurementKind, measurement_table
 from .reasons import REASONS
+from .rules import RULES, Rule
 
 SCHEMAS: dict[str, type[Form]] = {
     "patient_record.schema.json": PatientRecord,
@@ -34,6 +35,7 @@ _WHERE = {
     "Target": "The targets of a cohort or a model.",
     "Prediction": "A line of `predict --out FILE.jsonl`.",
     "TargetPrediction": "Of a prediction's `targets`.",
+    "RuleScore": "Of a prediction's `scores`; the rules stand below, under Bedside scores.",
     "RefusedItem": "Of a prediction's `refused` and `warnings`.",
     "Provenance": "Of a prediction's `provenance`.",
     "CohortDescription": "The file cohort.toml of a cohort folder.",
@@ -50,19 +52,23 @@ _UNITS = {
     "threshold": "0 to 1",
     "contributions": "log-odds",
     "baseline": "log-odds",
+    "RuleScore.value": "points; of the shock index 1/(min mm[Hg])",
+    "RuleScore.threshold": "as the value",
 }
 _LIMITS = {"exclusiveMinimum": "above", "minimum": "from", "maximum": "to"}
 _COLUMNS = (
     ("record_id", "text", "the record's key"),
     ("model_id", "text", "the model's id"),
     ("TARGET.probability", "number", "calibrated, 0 to 1; empty: the record has no usable input"),
-    ("TARGET.decision", "0 or 1", "empty: the model does not decide"),
+    ("TARGET.decision", "0 or 1", "empty: not decided"),
     ("TARGET.threshold", "number", "at or above it the decision is 1; empty in an exclusive group"),
     ("TARGET.baseline", "number", "log-odds without any input"),
     ("TARGET.contribution.MODALITY", "number", "log-odds that the modality adds; empty where it is absent"),
+    ("score.RULE", "number", "the bedside score; empty: the record's measurements do not allow it"),
     ("used, missing", "text", "modalities, joined by `+`"),
     ("refused, warnings", "text", "`CODE: where: message`, joined by `; `"),
     ("abstained", "text", "the reason code where the model does not decide"),
+    ("decided_by", "text", "the rule that decided the risks where the model abstained; empty: none did"),
     ("provenance", "text", "what was read: JSON, a list of Provenance; empty: nothing is known"),
 )
 
@@ -92,7 +98,8 @@ def _dictionary(schemas: Sequence[Mapping[str, Any]]) -> str:
             forms.setdefault(form["title"], form)
     parts = [
         "# Data dictionary",
-        "Made by `make schemas` from the forms, the measurement table and the reason codes; not written by hand.",
+        "Made by `make schemas` from the forms, the measurement table, the bedside rules and the reason codes; "
+        "not written by hand.",
         *(_form_section(name, form) for name, form in forms.items()),
         "## Prediction files (.csv, .parquet)",
         "One row a record, in the order of the cohort.",
@@ -103,6 +110,15 @@ def _dictionary(schemas: Sequence[Mapping[str, Any]]) -> str:
         _table(
             ("code", "meaning", "LOINC", "kind", "unit (UCUM)", "also accepted", "lowest", "highest", "`<5` is read"),
             [_measurement_row(kind) for kind in measurement_table().values()],
+        ),
+        "## Bedside scores",
+        "Each is computed where the measurements allow it, stands beside the model's answer and among the baselines "
+        "of an evaluation, and may decide where the model abstains (`trust.fallback`, `--fallback`). An input is known "
+        "by any of its measurements, and by the latest; of SOFA, by the worst of the last 24 hours. An input that is "
+        "missing counts as normal, so the score is a lower bound, and is named. All are for adults.",
+        _table(
+            ("rule", "name", "span", "alert from", "which means", "inputs", "needs", "source"),
+            [_rule_row(name, rule) for name, rule in RULES.items()],
         ),
         "## Reason codes",
         "`refuse`: the item, record or cohort is not used. `warn`: it is used, and the fact is on record.",
@@ -117,12 +133,16 @@ def _dictionary(schemas: Sequence[Mapping[str, Any]]) -> str:
 def _form_section(name: str, form: Mapping[str, Any]) -> str:
     needed = form.get("required", ())
     rows = [
-        (field, _type_of(described), _UNITS.get(field, ""), "yes" if field in needed else "", described["description"])
+        (field, _type_of(described), _unit(name, field), "yes" if field in needed else "", described["description"])
         for field, described in form["properties"].items()
     ]
     meaning = " ".join(form["description"].split())
     head = [f"## {name}", meaning, *([_WHERE[name]] if name in _WHERE else [])]
     return "\n\n".join([*head, _table(("field", "type", "unit", "needed", "meaning"), rows)])
+
+
+def _unit(form: str, field: str) -> str:
+    return _UNITS.get(f"{form}.{field}", _UNITS.get(field, ""))
 
 
 def _type_of(described: Mapping[str, Any]) -> str:
@@ -143,6 +163,11 @@ def _type_of(described: Mapping[str, Any]) -> str:
     kind = {"string": "text", "number": "number", "integer": "whole number", "null": "null"}[described["type"]]
     limits = [f"{word} {described[key]:g}" for key, word in _LIMITS.items() if key in described]
     return " ".join([kind, *limits])
+
+
+def _rule_row(name: str, rule: Rule) -> tuple[str, ...]:
+    inputs = "; ".join(f"{named}: {', '.join(codes)}" for named, codes in rule.inputs.items())
+    return name, rule.display, rule.span, f"{rule.threshold:g}", rule.action, inputs, rule.needs, rule.source
 
 
 def _measurement_row(kind: MeasurementKind) -> tuple[str, ...]:

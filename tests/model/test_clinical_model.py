@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logit
 
 from multimodal import ClinicalModel, Cohort, Config, evaluate
-from multimodal.model import read_config
+from multimodal.model import read_config, with_options
 from multimodal.records import RULES, CohortError, ModelError, PatientRecord, UsageError
 from multimodal.sources import write_cohort
 from multimodal.sources.tables import CohortTables
@@ -194,6 +195,70 @@ def words_only(tmp_path, labels, targets, groups=None):
     }
     write_cohort(tmp_path / "words", CohortTables("words", "made for a test", targets, tables))
     return Cohort.open(tmp_path / "words")
+
+
+@pytest.fixture(scope="module")
+def words_model(tmp_path_factory):
+    """A model of notes alone: a risk, a diagnosis, and a group of two risks."""
+    from multimodal.records import Target
+
+    labels = {"death": [row % 2 for row in range(60)], "flu": [row % 2 for row in range(60)]}
+    labels |= {"home": labels["flu"], "ward": [1 - yes for yes in labels["flu"]]}
+    targets = {"death": Target(name="death", kind="risk"), "flu": Target(name="flu")}
+    targets |= {name: Target(name=name, kind="risk", group="next") for name in ("home", "ward")}
+    return ClinicalModel(QUICK).fit(words_only(tmp_path_factory.mktemp("words"), labels, targets))
+
+
+SICK = {"heart_rate": 135, "systolic_bp": 105, "temperature": 38.5, "respiratory_rate": 16}  # NEWS2 3 + 1 + 1 + 0
+
+
+def record_of(name, values, note=None):
+    measured = [{"code": code, "value": value} for code, value in values.items()]
+    notes = [{"text": note}] if note else []
+    return PatientRecord(record_id=name, patient_id=name, measurements=measured, notes=notes)
+
+
+def test_a_model_that_reads_no_measurements_says_the_scores_all_the_same_and_no_problem_of_theirs(words_model):
+    records = [record_of("a", SICK | {"weight": -5}, "A cough."), record_of("b", {}, "A rash."), record_of("c", SICK)]
+    a, b, c = words_model.predict(records)
+
+    assert words_model.modalities == ("notes",)
+    assert a.scores == c.scores
+    missing = ("oxygen saturation", "oxygen", "consciousness")
+    assert a.scores["news2"].model_dump() == {"value": 5.0, "threshold": 5.0, "alert": 1, "missing": missing}
+    assert a.scores["qsofa"].model_dump() == {"value": 0.0, "threshold": 2.0, "alert": 0, "missing": ("consciousness",)}
+    assert list(a.scores) == ["news2", "qsofa", "shock_index"]
+    assert (a.refused, a.warnings) == ((), ())
+    assert b.scores == {}
+    assert (c.abstained, c.decided_by, c.targets["death"].decision) == ("NO_INPUT", None, None)
+
+
+def test_the_fallback_decides_the_risks_where_the_model_abstains(words_model):
+    """Not the diagnosis, not the classes of a group, and no probability; b has no score, d an answer of the model."""
+    model = copy(words_model)
+    model.config_ = with_options(model.config_, "trust", fallback="news2")
+    records = [record_of("a", SICK), record_of("b", {"heart_rate": 135}), record_of("c", SICK | {"heart_rate": 80})]
+    a, b, c, d = model.predict([*records, record_of("d", SICK, "A cough.")])
+
+    assert [one.decided_by for one in (a, b, c, d)] == ["news2", None, "news2", None]
+    assert [one.abstained for one in (a, b, c, d)] == ["NO_INPUT"] * 3 + [None]
+    assert [one.targets["death"].decision for one in (a, b, c)] == [1, None, 0]
+    for name in ("flu", "home", "ward"):
+        assert a.targets[name].decision is None
+    assert a.targets["death"].probability is None
+    assert None not in [found.decision for found in d.targets.values()]
+
+
+def test_a_fallback_that_the_model_was_trained_with_is_saved_with_it(tmp_path):
+    from multimodal.records import Target
+
+    labels = {"death": [row % 2 for row in range(60)]}
+    config = with_options(QUICK, "trust", fallback="shock_index")
+    model = ClinicalModel(config).fit(words_only(tmp_path, labels, {"death": Target(name="death", kind="risk")}))
+    model.save(tmp_path / "model")
+    found = ClinicalModel.load(tmp_path / "model").predict([record_of("a", SICK)])[0]
+
+    assert (found.decided_by, found.targets["death"].decision) == ("shock_index", 1)
 
 
 QUICK = Config.model_validate({"notes": {"encoders": ["words"]}})

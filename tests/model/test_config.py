@@ -7,7 +7,7 @@ import pytest
 from multimodal.encoders import encoder_class
 from multimodal.encoders.augment import Augmentation
 from multimodal.imaging import Preparation
-from multimodal.model import Config, as_toml, read_config
+from multimodal.model import Config, as_toml, read_config, with_options
 from multimodal.records import UsageError
 
 
@@ -43,6 +43,10 @@ def test_lists_none_and_booleans():
             "image.window: a window is one of file, range, lung, mediastinum, bone, temporal-bone, brain, subdural, "
             "stroke, abdomen, liver, spine, angio; did you mean 'lung'?",
         ),
+        (
+            "trust.fallback=sepsis",
+            "trust.fallback: a fallback is one of none, news2, qsofa, shock_index, sofa",
+        ),
         ("size=96", "--set 'size=96': write it as section.key=value, for example image.size=96"),
     ],
 )
@@ -51,6 +55,14 @@ def test_what_is_wrong_is_named(assignment, message):
         read_config(None, [assignment])
 
     assert str(caught.value) == message
+
+
+def test_other_options_in_one_section_are_checked_and_leave_the_rest():
+    config = with_options(read_config(None, ["image.size=64", "trust.fallback=none"]), "trust", fallback="news2")
+
+    assert (config.image.size, config.trust.fallback, config.trust.threshold) == (64, "news2", "youden")
+    with pytest.raises(UsageError, match=r"^trust\.fallback: a fallback is one of none, news2"):
+        with_options(config, "trust", fallback="qsofas")
 
 
 def test_what_is_printed_can_be_read_again(tmp_path):

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from multimodal import ClinicalModel, Cohort, PatientRecord
+from multimodal import ClinicalModel, Cohort, Config, PatientRecord, Target
+from multimodal.model import with_options
 from multimodal.model.scoring_files import FORMATS, ScoredFile, partial_of, score_to_file
 from multimodal.records import UsageError
 
@@ -107,6 +108,32 @@ def test_a_formula_is_neutralised_in_csv_and_kept_elsewhere(model, tmp_path):
     assert (tmp_path / "out.csv").read_text("utf-8").splitlines()[1].startswith("'=1+1,")
     assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["record_id"] == "=1+1"
     assert pq.read_table(tmp_path / "out.parquet")["record_id"].to_pylist() == ["=1+1"]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_record_that_a_rule_decided_is_answered_and_a_run_with_another_rule_is_another_run(suffix, tmp_path):
+    """A model of notes alone; of three records without a note two have a shock index, 150 / 100."""
+    targets = {"death": Target(name="death", kind="risk")}
+    told = [
+        PatientRecord(record_id=f"r{i}", patient_id=f"r{i}", notes=[{"text": f"{word} {i}"}], labels={"death": i % 2})
+        for i in range(60)
+        for word in ["cough" if i % 2 else "rash"]
+    ]
+    config = Config.model_validate({"notes": {"encoders": ["words"]}, "trust": {"fallback": "shock_index"}})
+    model = ClinicalModel(config).fit(Cohort.from_records(told, targets=targets))
+    measured = [{"code": "heart_rate", "value": 150}, {"code": "systolic_bp", "value": 100}]
+    cohort = Cohort.from_records(
+        [PatientRecord(record_id=name, patient_id=name, measurements=measured * (name != "c")) for name in "abc"]
+    )
+    out = tmp_path / f"out{suffix}"
+
+    assert score_to_file(model, cohort, out) == ScoredFile(3, 1, 0)
+    found = list(FORMATS[suffix].answers(out))
+    assert [(reason, rule) for *_, reason, rule in found] == [("NO_INPUT", "shock_index")] * 2 + [("NO_INPUT", None)]
+    other = stopped(model, cohort, tmp_path / f"other{suffix}", after=3)
+    model.config_ = with_options(model.config_, "trust", fallback="none")
+    with pytest.raises(UsageError, match="is another run: fallback was 'shock_index', is 'none'"):
+        score_to_file(model, cohort, other, batch_size=BATCH, resume=True)
 
 
 def test_nothing_but_the_file_is_left(whole):
