@@ -29,6 +29,8 @@ complete "$multimodal" validate "$dir/cohort"
 complete "$multimodal" predict "$dir/model" "$dir/cohort" --out "$dir/predictions.parquet"
 complete "$multimodal" predict "$dir/model" "$dir/cohort" --out "$dir/predictions.csv"
 head -n 3 "$dir/predictions.csv"
+# Where the model abstains, NEWS2 may decide the risks; the column decided_by says where it did.
+complete "$multimodal" predict "$dir/model" "$dir/cohort" --out "$dir/with-news2.csv" --fallback news2
 
 # Only the 30 % of patients that the training left out are counted.
 "$multimodal" evaluate "$dir/model" "$dir/cohort" --out "$dir/evaluation"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from multimodal import ClinicalModel, Cohort, Config, Note, PatientRecord, evaluate
+from multimodal import ClinicalModel, Cohort, Config, Measurement, Note, PatientRecord, evaluate
 from multimodal.sources import write_cohort
 from multimodal.sources.synthetic import synthesize
 
@@ -45,10 +45,14 @@ def main(folder: Path) -> None:
 
     # One record made in Python, and what moved its answer.
     note = Note(text="Major pulmonary consolidation noted. Major pulmonary crackles noted.")
-    record = PatientRecord(record_id="visit-1", patient_id="patient-1", age_years=70, notes=[note])
+    vitals = [Measurement(code="heart_rate", value=120), Measurement(code="systolic_bp", value=100)]
+    record = PatientRecord(record_id="visit-1", patient_id="patient-1", age_years=70, notes=[note], measurements=vitals)
     answer = again.predict([record])[0]
     found = answer.targets["pneumonia"]
     print(f"pneumonia {found.probability:.2f}, contributions {found.contributions}, missing {answer.missing}")
+    # The bedside scores beside it, with their published thresholds.
+    for rule, score in answer.scores.items():
+        print(f"{rule} {score.value:.2f}: {'alert' if score.alert else 'no alert'} (from {score.threshold})")
 
 
 if __name__ == "__main__":

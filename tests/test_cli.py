@@ -13,6 +13,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import typer.main
 from PIL import Image
@@ -21,8 +22,10 @@ from multimodal import ClinicalModel, Cohort, evaluate
 from multimodal.cli import app, main
 from multimodal.demo import make_demo
 from multimodal.model.config import Config
+from multimodal.options import FallbackRule
 from multimodal.records import UsageError
 from multimodal.sources.importers import IMPORTERS
+from multimodal.trust.fallback import FALLBACKS
 
 COMMANDS = [
     *("codes", "demo", "evaluate", "import", "inspect", "new", "predict", "pretrain-images", "pretrain-notes"),
@@ -426,6 +429,36 @@ def test_a_run_that_converts_does_not_go_on_with_one_that_refuses(run, tiny_mode
 
     assert status == 2
     assert "convert_suspect was 'False', is 'True'" in err
+
+
+def test_predict_lets_a_rule_decide_that_is_asked_for(run, tmp_path):
+    """A model of notes alone cannot answer from a pulse and a pressure: 4; the shock index of 120 / 100 can: 0."""
+    notes = pd.DataFrame({"record_id": [f"r{i}" for i in range(60)], "label.death": [i % 2 for i in range(60)]})
+    notes.assign(note=[f"{word} {i}" for i in range(30) for word in ("rash", "cough")]).to_csv(
+        tmp_path / "notes.csv", index=False
+    )
+    (tmp_path / "notes.toml").write_text('schema = 1\n[targets.death]\nkind = "risk"\n')
+    model = ClinicalModel(Config.model_validate({"notes": {"encoders": ["words"]}}))
+    model.fit(Cohort.open(tmp_path / "notes.csv")).save(tmp_path / "model")
+    cohort, out = tmp_path / "flat.csv", tmp_path / "a.jsonl"
+    cohort.write_text("record_id,patient_id,heart_rate,systolic_bp\na,a,120,100\n")
+    arguments = ("predict", tmp_path / "model", cohort, "--out", out, "--quiet", "--overwrite")
+
+    assert run(*arguments) == (4, "", "")
+    undecided = json.loads(out.read_text())
+    assert run(*arguments, "--fallback", "shock_index") == (0, "", "")
+    decided = json.loads(out.read_text())
+
+    assert undecided["scores"] == decided["scores"]
+    assert decided["scores"]["shock_index"] == {"value": 1.2, "threshold": 0.9, "alert": 1, "missing": []}
+    assert (undecided["decided_by"], undecided["targets"]["death"]["decision"]) == (None, None)
+    assert (decided["decided_by"], decided["targets"]["death"]["decision"]) == ("shock_index", 1)
+    assert decided["targets"]["death"]["probability"] is None
+    assert run(*arguments, "--fallback", "apache")[0] == 2
+
+
+def test_the_rules_that_fallback_takes_are_those_of_the_table():
+    assert [rule.value for rule in FallbackRule] == list(FALLBACKS)
 
 
 def test_a_flat_file_is_scored_whatever_its_labels_are_called_but_not_evaluated(run, tiny_model, tmp_path):

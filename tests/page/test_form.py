@@ -152,6 +152,56 @@ def test_a_name_leaves_only_a_plain_suffix():
     assert [suffix_of(name) for name in names] == [".dcm", "", "", ".png", "", ""]
 
 
+SICK = {"heart_rate": "135", "systolic_bp": "105", "temperature": "38.5", "respiratory_rate": "16"}
+
+
+def test_the_bedside_scores_stand_under_the_answer_with_what_was_missing(form):
+    """NEWS2: pulse 3, pressure 1, temperature 1; the shock index is 135 / 105."""
+    page, _ = form.score(Filled(values=SICK))
+    text = words(page)
+
+    assert (
+        "NEWS2 0 to 20 5 alert from 5: urgent response oxygen saturation, oxygen, consciousness "
+        "qSOFA 0 to 3 0 no alert from 2: poor outcome likely if infected consciousness "
+        "shock index 0 and more 1.29 alert from 0.9: immediate treatment nothing "
+    ) in text
+    assert text.index("Decision") < text.index("Bedside scores") < text.index("What moved it")
+    assert "SOFA" not in text.replace("qSOFA", "")
+    assert "decided, not the model" not in text
+
+
+def test_without_a_score_there_is_no_table_of_them(form):
+    assert "Bedside scores" not in form.score(Filled(note="Major pulmonary consolidation noted."))[0]
+
+
+def test_a_rule_that_decided_is_named_and_what_was_typed_stays_text():
+    """A model of notes alone, asked about measurements; the target's name is as odd as a name may be."""
+    records = [
+        PatientRecord(
+            record_id=f"r{i}", patient_id=f"p{i}", notes=[Note(text=f"w{i % 2} {i}")], labels={"death": i % 2}
+        )
+        for i in range(60)
+    ]
+    config = Config.model_validate({"notes": {"encoders": ["words"]}, "trust": {"fallback": "news2"}})
+    target = Target(name="death", kind="risk", description="<b>death</b>")
+    model = ClinicalModel(config).fit(Cohort.from_records(records, targets={"death": target}))
+    prediction, places = answer(model, Filled(values=SICK))
+
+    text = words(answer_html(model, prediction, places, deleted=False))
+    assert (
+        "No answer. There is nothing usable to answer from. NEWS2 decided, not the model: it is 5, at or above 5."
+        in text
+    )
+    assert "death: positive ." in text
+    assert "NEWS2 0 to 20 5 alert" in text
+
+    unsure = prediction.model_copy(update={"used": ("notes",), "abstained": "NO_INPUT"})
+    page = answer_html(model, unsure, places, deleted=False)
+    assert "The model does not decide." in words(page)
+    assert "positive by NEWS2" in words(page)
+    assert "<b>death</b>: <b>" not in page
+
+
 def test_a_preview_of_no_image_is_none(model, folder):
     pixels, problems, facts = look_at(model, Picture(b"text", ".png", uploaded=True))
 
