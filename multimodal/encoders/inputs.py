@@ -7,6 +7,7 @@ Inputs have
   .take(rows)       the records at rows            .problems  (record index, Problem)
   .fingerprints()   (record, digest): records with the same digest hold the same item, and stay in one fold
   .provenance()     (record index, where, {name: text}): what an item says about itself, sorted by record, as read
+  .latest()         (record index, code, value): the last value of each measurement
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class ImageInputs:
     def provenance(self) -> list[tuple[int, str, dict[str, str]]]:
         return list(zip(self.record.tolist(), self.where, self.facts, strict=True))
 
+    def latest(self) -> list[tuple[int, str, float | str]]:
+        """Pictures have no measurements."""
+        return []
+
     def _pictures(self, kept: np.ndarray) -> ImageInputs:
         """The pictures `kept`, int (m,), in that order, with all their slices; the records stay."""
         place = _places(kept, len(self.record))[self.picture]
@@ -117,6 +122,13 @@ class VitalsInputs:
 
     def provenance(self) -> list[tuple[int, str, dict[str, str]]]:
         return []
+
+    def latest(self) -> list[tuple[int, str, float | str]]:
+        """In the table's units; of a category its level."""
+        last = self.checked.values.groupby(["record", "code"], observed=True)["value"].last().reset_index()
+        found = zip(last["record"].tolist(), last["code"].astype(str), last["value"].tolist(), strict=True)
+        levels = self.checked.levels
+        return [(row, code, levels[code][int(value)] if code in levels else value) for row, code, value in found]
 
     def columns(self, plan: Any) -> np.ndarray:
         """float (n, F): the features of `plan`."""

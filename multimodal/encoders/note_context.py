@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..notes import Notes
+from .item_digests import days_old
 
-YEAR_HOURS = 24 * 365.0
+YEAR_DAYS = 365.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class NoteContext:
     def columns(self, notes: Notes, note: np.ndarray, section: Sequence[str]) -> np.ndarray:
         """float (k, width) of k sentences or chunks: note, int (k,), is the note of each; section, k texts.
 
-        The last column is the note's age, log(1 + hours) as a share of a year's.
+        The last column is the note's age, log(1 + days) as a share of a year's: whole days, so that an hour's passing
+        changes no answer.
         """
         out = np.zeros((len(note), self.width))
         kinds = {kind: place for place, kind in enumerate(self.kinds)}
@@ -42,7 +44,8 @@ class NoteContext:
         for found in (of_note, of_item):
             rows = np.flatnonzero(found >= 0)
             out[rows, found[rows]] = 1.0
-        out[:, -1] = (np.log1p(np.maximum(-notes.hours, 0)) / np.log1p(YEAR_HOURS))[note]
+        days = np.array([days_old(hours) for hours in notes.hours.tolist()])
+        out[:, -1] = (np.log1p(days) / np.log1p(YEAR_DAYS))[note]
         return out
 
     def to_json(self) -> dict[str, Any]:

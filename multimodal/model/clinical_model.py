@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from .scoring import Scores, gather, read
 from .seen_patients import SeenPatients, among_any
 from .stack import decide
 from .training import train
+
+if TYPE_CHECKING:
+    from .watch import Watch
 
 
 class ClinicalModel:
@@ -117,7 +120,10 @@ class ClinicalModel:
         return (self.predict_batch(batch, precision=precision) for batch in batches)
 
     def predict_batch(self, batch: Batch, *, precision: str = "fp32") -> Predictions:
-        scores = self.score(batch, precision=precision)
+        return self.answers(batch, self.score(batch, precision=precision))
+
+    def answers(self, batch: Batch, scores: Scores) -> Predictions:
+        """The answers to a batch, of its scores."""
         value = scores.value[-1]
         nothing = ~scores.present.any(axis=1)
         probability = np.where(nothing[:, None], np.nan, self.probabilities(value))
@@ -148,10 +154,15 @@ class ClinicalModel:
             decided_by=decided_by,
         )
 
+    def watch(self, *, precision: str = "fp32") -> Watch:
+        """For patients who are scored again and again: what is not new is not read again, and what changed is said."""
+        from .watch import Watch
+
+        return Watch(self, precision=precision)
+
     def score(self, batch: Batch, *, precision: str = "fp32") -> Scores:
         """The log-odds with every set of modalities shown, and what was found on the way."""
-        missing = {code: kind for code, kind in self.own_measurements_.items() if code not in batch.table}
-        batch = replace(batch, table=batch.table.extended(missing))
+        batch = self.with_own_measurements(batch)
         inputs = {modality: read(batch, modality, self.config_, self.targets_.values()) for modality in self.modalities}
         evidence, present, problems, provenance = gather(self.encoders_, inputs, precision)
         z = self.stack_.z(evidence)
@@ -167,6 +178,11 @@ class ClinicalModel:
             inputs=inputs,
             rules=score_rules(batch, inputs, convert_suspect=self.config_.vitals.convert_suspect),
         )
+
+    def with_own_measurements(self, batch: Batch) -> Batch:
+        """With the codes that the training cohort added to the measurement table, where the batch's has none such."""
+        missing = {code: kind for code, kind in self.own_measurements_.items() if code not in batch.table}
+        return replace(batch, table=batch.table.extended(missing))
 
     def probabilities(self, value: np.ndarray) -> np.ndarray:
         """Log-odds (n, T) -> probabilities; the softmax within an exclusive group."""

@@ -95,6 +95,10 @@ class Notes:
             n=len(rows),
         )
 
+    def latest(self) -> list[tuple[int, str, float | str]]:
+        """Notes have no measurements."""
+        return []
+
     def provenance(self) -> list[tuple[int, str, dict[str, str]]]:
         """What was read of each note: how many sentences, and of which sections."""
         counts = np.bincount(self.sentences.note, minlength=len(self.text))

@@ -1,6 +1,7 @@
 """The forms, the batch, the measurement table, the reason codes and the errors. This room knows nobody."""
 
 from .batch import MODALITIES, Batch, ImageItem, NoteItem, empty_measurements
+from .changes import Change, TargetChange, ValueChange, change_between
 from .errors import CohortError, InputError, ItemError, ModelError, RecordError, UsageError
 from .evidence import Evidence
 from .forms import (
@@ -25,6 +26,7 @@ __all__ = [
     "REASONS",
     "RULES",
     "Batch",
+    "Change",
     "CohortError",
     "Evidence",
     "ImageItem",
@@ -48,8 +50,11 @@ __all__ = [
     "RuleScore",
     "RuleScores",
     "Target",
+    "TargetChange",
     "TargetPrediction",
     "UsageError",
+    "ValueChange",
+    "change_between",
     "did_you_mean",
     "empty_measurements",
     "measurement_table",

@@ -181,7 +181,7 @@ class Provenance(Form):
 
 
 class RuleScore(Form):
-    """A bedside rule on one record, as far as its measurements allow. For comparison; the model does not read it."""
+    """A bedside rule on one record, as far as its measurements allow. For comparison."""
 
     value: float = Field(description="the score; a lower bound where an input was missing")
     threshold: float = Field(description="the published value at or above which the rule calls for action")
