@@ -36,6 +36,7 @@ ENCODERS: dict[str, Entry] = {
     "logistic": Entry("vitals", "multimodal.encoders.tabular:Logistic"),
     "svm": Entry("vitals", "multimodal.encoders.tabular:LinearSVM"),
     "boosting": Entry("vitals", "multimodal.encoders.tabular:Boosting"),
+    "gru": Entry("vitals", "multimodal.encoders.gru:GRU"),
 }
 
 

@@ -114,16 +114,24 @@ class NotesOptions(NetworkOptions):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
 
 
-class VitalsOptions(Section):
-    encoders: Annotated[tuple[Literal["forest", "logistic", "svm", "boosting"], ...], One] = (
+class VitalsOptions(NetworkOptions):
+    encoders: Annotated[tuple[Literal["forest", "logistic", "svm", "boosting", "gru"], ...], One] = (
         "forest",
         "logistic",
         "svm",
         "boosting",
+        "gru",
     )
     convert_suspect: bool = False
     balance: bool = False
     monotone: Annotated[tuple[str, ...], One, AfterValidator(_known_constraints)] = ()
+    epochs: Count = 7
+    min_steps: Annotated[int, Field(ge=0)] = 200
+    max_steps: Count = 5000
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    dropout: Share = 0.5
 
 
 class FusionOptions(Section):
