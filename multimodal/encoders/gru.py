@@ -122,7 +122,7 @@ class GRU:
         *,
         width: int = 64,
         schedule: Schedule = Schedule(
-            epochs=7, min_steps=200, max_steps=5000, learning_rate=3e-3, weight_decay=0.05, batch_size=32
+            epochs=7, min_steps=60, max_steps=5000, learning_rate=3e-3, weight_decay=0.05, batch_size=32
         ),
         dropout: float = 0.5,
         device: str = "auto",
@@ -200,7 +200,7 @@ class GRU:
         device = pick_device(self.device)
         network = self.network_.to(device)
         series = Series.of(inputs.checked, inputs.batch, self.plan_)
-        for rows in batched_rows(np.flatnonzero(present), self.plan_):
+        for rows in _parts(np.flatnonzero(present), self.plan_):
             with torch.inference_mode():
                 log_odds[rows] = network(*_on(device, series.steps(rows))).cpu().numpy()
         return Evidence(log_odds, present)
@@ -225,7 +225,7 @@ class GRU:
         return Network(len(self.plan_.codes), static, len(self.targets_), width=self.width, dropout=self.dropout)
 
 
-def batched_rows(rows: np.ndarray, plan: SeriesPlan) -> Iterator[np.ndarray]:
+def _parts(rows: np.ndarray, plan: SeriesPlan) -> Iterator[np.ndarray]:
     """`rows` in parts whose arrays hold some CELLS cells: many records of one step, fewer of many."""
     size = max(1, CELLS // (plan.steps * max(1, len(plan.codes))))
     for start in range(0, len(rows), size):

@@ -126,7 +126,7 @@ class VitalsOptions(NetworkOptions):
     balance: bool = False
     monotone: Annotated[tuple[str, ...], One, AfterValidator(_known_constraints)] = ()
     epochs: Count = 7
-    min_steps: Annotated[int, Field(ge=0)] = 200
+    min_steps: Annotated[int, Field(ge=0)] = 60
     max_steps: Count = 5000
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: Positive = 3e-3

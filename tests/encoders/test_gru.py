@@ -174,8 +174,8 @@ def sigmoid(x):
 
 
 def test_the_recurrence_is_that_of_the_paper():
-    """Equations 10 to 17 of Che et al., Scientific Reports 8:6085, 2018, step by step, with the square as an input more;
-    torch's GRU has the reset gate act on U h + b, and the update gate keep the old state."""
+    """The equations of Che et al., Scientific Reports 8:6085, 2018, step by step, with the square as an input more. As in
+    torch's GRU the reset gate acts on U h + b, and the update gate keeps the old state."""
     torch.manual_seed(0)
     n, steps, codes, width = 3, 5, 2, 4
     network = GRUD(codes, width)

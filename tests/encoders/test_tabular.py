@@ -1,4 +1,4 @@
-"""Forest, logistic regression, SVM and boosting over the vitals."""
+"""Forest, logistic regression, SVM and boosting over the vitals; what every encoder of vitals has to do."""
 
 import io
 import zipfile
@@ -53,7 +53,7 @@ def test_every_model_finds_the_fever_and_says_nothing_without_a_measurement(name
     assert np.isnan(found.log_odds[~found.present]).all()
     loaded = encoder_class(name).load(tmp_path, device="cpu")
     assert_array_equal(loaded.encode(inputs).log_odds, found.log_odds)
-    assert_allclose(loaded.encode(inputs.take(np.array([5]))).log_odds[0], found.log_odds[5], atol=1e-9)
+    assert_allclose(loaded.encode(inputs.take(np.array([5]))).log_odds[0], found.log_odds[5], atol=1e-5)
 
 
 @pytest.mark.parametrize("build", [RandomForestClassifier, HistGradientBoostingClassifier])
