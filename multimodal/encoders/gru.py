@@ -1,8 +1,8 @@
 """The GRU: a record's series of vital signs in, log-odds of every target out.
 
 What a summary of a series loses, its course, is what a recurrent network reads. It is a GRU-D (Che et al., Scientific
-Reports 8:6085, 2018): where a step has no value, the last one decays towards the mean of the training as it grows old,
-and so does the state; how fast is learnt for each quantity. That a value was taken at all is an input too.
+Reports 8:6085, 2018): where a step has no value, the last one decays towards the middle of the training as it grows
+old, and the state towards nothing; how fast is learnt for each quantity. That a value was taken at all is an input too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..learning.weights import load_weights, save_weights
 from ..records import Evidence
 from ..vitals.series import Series, SeriesPlan, Steps
 from .inputs import VitalsInputs
-from .prevalence import base_log_odds
+from .prevalence import balancing_weights, base_log_odds
 
 CELLS = 1_000_000  # records times steps times quantities, at a time in `encode`
 FIRST_DECAY = 0.05  # per step: so slowly values fade before the training has found how fast they should
@@ -36,7 +36,7 @@ class GRUD(nn.Module):
     """The recurrence: value, mask and delta, (n, S, C) each, see vitals.series.Steps -> the last state (n, H).
 
     Of each step, with x the value, m the mask, d the delta, h the state before it, and * element-wise:
-      x' = m * x + (1 - m) * exp(-max(0, w * d + b)) * x                  0 is the mean of the training
+      x' = m * x + (1 - m) * exp(-max(0, w * d + b)) * x                  0 is the middle of the training
       h' = exp(-max(0, W d + b)) * h
       r, z = sigmoid(V [x', q, m] + U h')
       n = tanh(V [x', q, m] + r * (U h'))                                 each V, W, U with a bias of its own
@@ -113,6 +113,7 @@ class GRU:
 
     width     of the state
     schedule  how long and how fast; its batch_size counts records. After some ten passes it grows over-confident.
+    balance   positives and negatives of each target weigh the same in the loss; the base rate is put back after
     device    auto | cpu | cuda
     kept_in   a folder with the state of a running `fit`, from which the same one goes on after a stop, or None
     """
@@ -125,6 +126,7 @@ class GRU:
             epochs=7, min_steps=60, max_steps=5000, learning_rate=3e-3, weight_decay=0.05, batch_size=32
         ),
         dropout: float = 0.5,
+        balance: bool = False,
         device: str = "auto",
         on_step: Callable[[], None] = lambda: None,
         kept_in: Path | None = None,
@@ -132,13 +134,15 @@ class GRU:
         self.width = width
         self.schedule = schedule
         self.dropout = dropout
+        self.balance = balance
         self.device = device
         self.on_step = on_step
         self.kept_in = kept_in
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, device: str, on_step: Callable[[], None]) -> GRU:
-        return cls(schedule=Schedule.of(options), dropout=options["dropout"], device=device, on_step=on_step)
+        own = {name: options[name] for name in ("dropout", "balance")}
+        return cls(schedule=Schedule.of(options), device=device, on_step=on_step, **own)
 
     def steps(self, inputs: VitalsInputs) -> int:
         """How many steps `fit` takes on these inputs, unless it is told."""
@@ -166,6 +170,8 @@ class GRU:
         self.plan_ = SeriesPlan.of(inputs.checked, inputs.batch)
         series = Series.of(inputs.checked, inputs.batch, self.plan_)
         device, size = pick_device(self.device), self.schedule.batch_size
+        base = base_log_odds(y[present])
+        weight = balancing_weights(y[present]).to(device) if self.balance else None
 
         def batches(generator: torch.Generator) -> Iterator[tuple[Sequence[torch.Tensor], torch.Tensor]]:
             for rows in torch.randperm(len(series), generator=generator).split(size):
@@ -173,12 +179,13 @@ class GRU:
 
         def loss_of(network: nn.Module, batch: tuple[Sequence[torch.Tensor], torch.Tensor]) -> torch.Tensor:
             shown, of_batch = batch
-            return masked_bce(network(*shown), of_batch)
+            weights = None if weight is None else torch.where(of_batch == 1, *weight.unbind())
+            return masked_bce(network(*shown), of_batch, weights)
 
         with seeded(random_state, device) as generator:
             network = self._fresh()
             with torch.no_grad():
-                network.head.bias.copy_(base_log_odds(y[present]))
+                network.head.bias.copy_(torch.zeros_like(base) if self.balance else base)
             self.network_ = train(
                 network,
                 batches,
@@ -191,6 +198,9 @@ class GRU:
                 on_step=self.on_step,
                 checkpoint=self.kept_in and self.kept_in / "gru.safetensors",
             )
+        if self.balance:
+            with torch.no_grad():
+                self.network_.head.bias.add_(base.to(device))
         return self
 
     def encode(self, inputs: VitalsInputs, *, precision: str = "fp32") -> Evidence:

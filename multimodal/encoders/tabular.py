@@ -71,15 +71,19 @@ def svm(random_state: int, class_weight: str | None = None, inverse_penalty: flo
 class Tabular:
     """A scikit-learn classifier as an encoder of vitals; the four below differ only in what they build.
 
-    balance   rare and frequent classes weigh the same; the fusion corrects the log-odds for it
+    balance   positives and negatives of each target weigh the same; the base rate is put back after
     monotone  heeded by boosting alone
     """
 
     linear = False
 
     def __init__(self, balance: bool = False, monotone: Sequence[Constraint] = ()):
-        self.class_weight = "balanced" if balance else None
+        self.balance = balance
         self.monotone = tuple(monotone)
+
+    @property
+    def _class_weight(self) -> str | None:
+        return "balanced" if self.balance else None
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, device: str, on_step: Callable[[], None]) -> Tabular:
@@ -118,7 +122,8 @@ class Tabular:
             x = self._prepared(inputs.columns(self.plan_)[present])
             for t, target in enumerate(self.targets_):
                 model = self.models_.get(target)
-                log_odds[present, t] = self.base_[target] if model is None else _log_odds(model, x)
+                found = np.zeros(len(x)) if model is None else _log_odds(model, x)
+                log_odds[present, t] = found + (self.base_[target] if model is None or self.balance else 0.0)
         return Evidence(log_odds, present)
 
     def _prepared(self, x: np.ndarray) -> np.ndarray:
@@ -126,7 +131,7 @@ class Tabular:
         return x if self.scores_ is None else self.scores_.transform(x)
 
     def save(self, folder: Path) -> None:
-        state = {"targets": self.targets_, "base": self.base_}
+        state: dict[str, Any] = {"targets": self.targets_, "base": self.base_, "balance": self.balance}
         state["plan"] = json.loads(self.plan_.to_json())
         state["scores"] = self.scores_ is not None
         (folder / "tabular.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
@@ -139,7 +144,7 @@ class Tabular:
     def load(cls, folder: Path, *, device: str) -> Tabular:
         del device
         state = json.loads((folder / "tabular.json").read_text(encoding="utf-8"))
-        encoder = cls()
+        encoder = cls(state["balance"])
         encoder.targets_ = tuple(state["targets"])
         encoder.base_ = state["base"]
         encoder.plan_ = FeaturePlan.from_json(json.dumps(state["plan"]))
@@ -151,7 +156,7 @@ class Tabular:
 
 class Forest(Tabular):
     def _fitted(self, target: str, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
-        model = forest(random_state, self.class_weight).fit(x, y)
+        model = forest(random_state, self._class_weight).fit(x, y)
         # One thread at prediction: two would add the trees' votes in an order of their own.
         model.n_jobs = 1
         return model
@@ -162,7 +167,7 @@ class Boosting(Tabular):
         constraints = directions(self.plan_, self.monotone, target)
         signs = constraints if constraints.any() else None
         with few_threads(len(x)):
-            return boosting(random_state, self.class_weight, signs, x.shape[1]).fit(no_empty_column(x), y)
+            return boosting(random_state, self._class_weight, signs, x.shape[1]).fit(no_empty_column(x), y)
 
 
 class Linear(Tabular):
@@ -174,9 +179,9 @@ class Linear(Tabular):
 
     def _fitted(self, target: str, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
         penalties = [penalty / x.shape[1] for penalty in INVERSE_PENALTIES]
-        by_logistic = partial(logistic, random_state, self.class_weight)
+        by_logistic = partial(logistic, random_state, self._class_weight)
         best = chosen(penalties, by_logistic, x, y, groups, random_state)
-        return self.build(random_state, self.class_weight, best).fit(x, y)
+        return self.build(random_state, self._class_weight, best).fit(x, y)
 
 
 class Logistic(Linear):

@@ -17,8 +17,9 @@ import numpy as np
 from ..encoders.item_digests import item_digests
 from ..records import Batch, Change, PatientRecord, Prediction, Predictions, Problem, Provenance, change_between
 from ..sources import Cohort
+from .baselines import score_rules
 from .clinical_model import ClinicalModel, by_record, joined
-from .scoring import Scores, gather, read, score_rules
+from .scoring import Scores, gather, read
 from .stack import calibrated
 
 BATCH = 256
