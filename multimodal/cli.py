@@ -501,8 +501,9 @@ def schema(out: OutFolder, overwrite: Overwrite = False) -> None:
     """The JSON Schemas of the forms and the data dictionary, afresh."""
     from .records import UsageError
     from .records.schemas import write_schemas
+    from .vitals.dictionary import feature_sections
 
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists: choose another folder, or give --overwrite")
-    write_schemas(out)
+    write_schemas(out, feature_sections())
     print(f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}")

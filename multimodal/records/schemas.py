@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .changes import Change
 from .documents import CohortDescription, Metrics
 from .forms import Form, PatientRecord, Prediction, Target
 from .measurements import MeasurementKind, measurement_table
@@ -23,6 +24,7 @@ SCHEMAS: dict[str, type[Form]] = {
     "target.schema.json": Target,
     "cohort.schema.json": CohortDescription,
     "metrics.schema.json": Metrics,
+    "change.schema.json": Change,
 }
 DICTIONARY = "data_dictionary.md"
 
@@ -41,6 +43,9 @@ _WHERE = {
     "CohortDescription": "The file cohort.toml of a cohort folder.",
     "TargetEntry": "cohort.toml, [targets.NAME]; its labels: the column NAME of labels.csv (1, 0, empty for unknown).",
     "MeasurementEntry": "cohort.toml, [measurements.NAME].",
+    "Change": "What `model.watch()` says of a record that it scored before.",
+    "TargetChange": "Of a change's `targets`.",
+    "ValueChange": "Of a change's `values`.",
     "Metrics": "The file metrics.json that `evaluate` writes.",
 }
 _UNITS = {
@@ -73,25 +78,28 @@ _COLUMNS = (
 )
 
 
-def write_schemas(folder: Path) -> None:
-    """Write the JSON Schemas of SCHEMAS and the data dictionary into `folder`, which is made where it is missing."""
+def write_schemas(folder: Path, sections: Sequence[str] = ()) -> None:
+    """Write the JSON Schemas of SCHEMAS and the data dictionary into `folder`, which is made where it is missing.
+
+    sections: paragraphs that other rooms add to the end of the dictionary
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in contents().items():
+    for name, text in contents(sections).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def contents() -> dict[str, str]:
-    """{file name: its text} of all files."""
+def contents(sections: Sequence[str] = ()) -> dict[str, str]:
+    """{file name: its text} of all files; sections: see write_schemas."""
     schemas = {name: _schema_of(form) for name, form in SCHEMAS.items()}
     texts = {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
-    return texts | {DICTIONARY: _dictionary(list(schemas.values()))}
+    return texts | {DICTIONARY: _dictionary(list(schemas.values()), sections)}
 
 
 def _schema_of(form: type[Form]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **form.model_json_schema()}
 
 
-def _dictionary(schemas: Sequence[Mapping[str, Any]]) -> str:
+def _dictionary(schemas: Sequence[Mapping[str, Any]], sections: Sequence[str]) -> str:
     forms: dict[str, Mapping[str, Any]] = {}
     for schema in schemas:
         for form in (schema, *schema.get("$defs", {}).values()):
@@ -103,11 +111,11 @@ def _dictionary(schemas: Sequence[Mapping[str, Any]]) -> str:
         *(_form_section(name, form) for name, form in forms.items()),
         "## Prediction files (.csv, .parquet)",
         "One row a record, in the order of the cohort.",
-        _table(("column", "type", "meaning"), _COLUMNS),
+        markdown_table(("column", "type", "meaning"), _COLUMNS),
         "## Measurements",
         "A value in another accepted unit is converted: value × factor + offset. A value outside the range is refused. "
         "The LOINC code may stand in place of the code. Where `<5` is read, the value is kept at the limit.",
-        _table(
+        markdown_table(
             ("code", "meaning", "LOINC", "kind", "unit (UCUM)", "also accepted", "lowest", "highest", "`<5` is read"),
             [_measurement_row(kind) for kind in measurement_table().values()],
         ),
@@ -116,16 +124,17 @@ def _dictionary(schemas: Sequence[Mapping[str, Any]]) -> str:
         "of an evaluation, and may decide where the model abstains (`trust.fallback`, `--fallback`). An input is known "
         "by any of its measurements, and by the latest; of SOFA, by the worst of the last 24 hours. An input that is "
         "missing counts as normal, so the score is a lower bound, and is named. All are for adults.",
-        _table(
+        markdown_table(
             ("rule", "name", "span", "alert from", "which means", "inputs", "needs", "source"),
             [_rule_row(name, rule) for name, rule in RULES.items()],
         ),
         "## Reason codes",
         "`refuse`: the item, record or cohort is not used. `warn`: it is used, and the fact is on record.",
-        _table(
+        markdown_table(
             ("code", "severity", "meaning", "what to do"),
             [(code, reason.severity, reason.meaning, reason.remedy) for code, reason in REASONS.items()],
         ),
+        *sections,
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -138,7 +147,7 @@ def _form_section(name: str, form: Mapping[str, Any]) -> str:
     ]
     meaning = " ".join(form["description"].split())
     head = [f"## {name}", meaning, *([_WHERE[name]] if name in _WHERE else [])]
-    return "\n\n".join([*head, _table(("field", "type", "unit", "needed", "meaning"), rows)])
+    return "\n\n".join([*head, markdown_table(("field", "type", "unit", "needed", "meaning"), rows)])
 
 
 def _unit(form: str, field: str) -> str:
@@ -183,6 +192,7 @@ def _measurement_row(kind: MeasurementKind) -> tuple[str, ...]:
     return (kind.code, kind.display, kind.loinc, what, kind.unit, ", ".join(units), *limits, censored)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; `|` in a cell is escaped."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -12,18 +12,26 @@ import pytest
 from multimodal.records import REASONS, RecordError, measurement_table
 from multimodal.records.documents import CohortDescription, Metrics
 from multimodal.records.schemas import DICTIONARY, SCHEMAS, contents, write_schemas
-from multimodal.sources import new_cohort
+from multimodal.sources import Cohort, new_cohort
 from multimodal.sources.description import read_description
 from multimodal.trust.tabulate import Answers, Group, Scored, tabulate
+from multimodal.vitals import check, plan
+from multimodal.vitals.dictionary import feature_sections
 
 COMMITTED = Path(__file__).resolve().parents[2] / "data_schemas"
+
+
+@pytest.fixture(scope="module")
+def composite_features(shared):
+    batch = Cohort.open(shared / "data" / "composite").batch()
+    return plan(check(batch), len(batch)).names
 
 
 def test_the_committed_folder_is_not_stale():
     """Whoever changes a form, a measurement or a reason code runs `make schemas`."""
     committed = {file.name: file.read_text(encoding="utf-8") for file in COMMITTED.iterdir()}
 
-    assert committed == contents(), "data_schemas/ is stale: run `make schemas`"
+    assert committed == contents(feature_sections()), "data_schemas/ is stale: run `make schemas`"
 
 
 def test_the_same_version_writes_the_same_bytes(tmp_path):
@@ -54,6 +62,19 @@ def test_the_dictionary_lists_every_measurement_and_every_reason_code_once():
 
     for key in [*measurement_table(), *REASONS]:
         assert sum(line.startswith(f"| {key} | ") for line in lines) == 1, key
+
+
+def test_the_dictionary_explains_every_feature_column(composite_features):
+    """Each column of the composite cohort's vitals is a row, or a code and a summary that are rows."""
+    lines = contents(feature_sections())[DICTIONARY].splitlines()
+    rows = {line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")}
+
+    for column in composite_features:
+        code, dot, summary = column.partition(".")
+        code, equals, _ = code.partition("=")
+        assert code in rows, column
+        assert not dot or f"CODE.{summary}" in rows, column
+        assert not equals or "CODE=LEVEL" in rows
 
 
 def test_a_row_of_the_dictionary_reads_like_this():
