@@ -15,7 +15,7 @@ from .forms import (
     Target,
     TargetPrediction,
 )
-from .measurements import MeasurementKind, MeasurementTable, measurement_table
+from .measurements import MeasurementKind, MeasurementTable, level_text, measurement_table, span
 from .nearest import did_you_mean, shown
 from .predictions import Predictions
 from .reasons import REASONS, Problem, Reason
@@ -57,6 +57,8 @@ __all__ = [
     "change_between",
     "did_you_mean",
     "empty_measurements",
+    "level_text",
     "measurement_table",
     "shown",
+    "span",
 ]

@@ -27,11 +27,20 @@ class MeasurementEntry(Form):
 
     display: str = Field("", description="its name for people; empty: NAME")
     kind: Literal["quantity", "category", "flag"] = Field(
-        "quantity", description="a number, a code without order, 0 or 1"
+        "quantity",
+        description="a number; a level without order; 0 or 1 (also yes, no, true, false, present, absent, positive, "
+        "negative)",
     )
-    unit: str = Field("1", description="UCUM")
+    unit: str = Field("1", description="of a quantity: UCUM or a common spelling; a value without a unit is in it")
+    units: dict[str, float | Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
+        {}, description="other accepted units: factor, or [factor, offset], to `unit`: value × factor + offset"
+    )
     low: float | None = Field(None, description="lowest plausible value, in `unit`; left out: no limit")
     high: float | None = Field(None, description="highest plausible value, in `unit`; left out: no limit")
+    categories: tuple[str | float, ...] = Field(
+        (), description="the levels of a category, in any case; left out: those that enough training records have"
+    )
+    censored: bool = Field(False, description="`<5` and `>5` are read, at the limit; else they are refused")
 
 
 class CohortDescription(Form):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from math import isfinite, isnan
 from typing import Literal
+
+import numpy as np
+import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,51 @@ class MeasurementTable(Mapping[str, MeasurementKind]):
 
     def extended(self, own: Mapping[str, MeasurementKind]) -> MeasurementTable:
         """This table with a cohort's own additions."""
-        return MeasurementTable(self._kinds | dict(own), self._spellings)
+        return MeasurementTable(self._kinds | dict(own), self._spellings) if own else self
+
+    def as_learnt(self, learnt: Mapping[str, MeasurementKind]) -> MeasurementTable:
+        """This table with the measurements `learnt` as a model knows them: their kind, unit and levels, whatever a
+        cohort declares. A declaration in the same unit gives the range, and one in another unit may give the
+        conversion; a value in a unit that has none is UNKNOWN_UNIT."""
+        return self.extended(
+            {code: _for_model(kind, self.get(self.resolve(code) or "")) for code, kind in learnt.items()}
+        )
+
+
+def level_text(item: object) -> str:
+    """A level of a category as text: 3, 3.0, "3" and " 3.0 " are all "3"; missing is ""."""
+    if item is None or (not isinstance(item, str) and pd.isna(item)):
+        return ""
+    if isinstance(item, bool | np.bool_):
+        return str(int(item))
+    text = str(item).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return "" if isnan(number) else f"{number:g}"
+
+
+def span(kind: MeasurementKind) -> str:
+    """What may be given, in words: the range of a quantity (empty where there is no limit), levels, or 0, 1."""
+    if kind.kind == "flag":
+        return "0, 1"
+    if kind.kind == "category":
+        return ", ".join(kind.categories)
+    if isfinite(kind.low) and isfinite(kind.high):
+        return f"{kind.low:g} to {kind.high:g}"
+    return f"from {kind.low:g}" if isfinite(kind.low) else f"up to {kind.high:g}" if isfinite(kind.high) else ""
+
+
+def _for_model(learnt: MeasurementKind, cohort: MeasurementKind | None) -> MeasurementKind:
+    if cohort is None or "quantity" not in (learnt.kind, cohort.kind) or learnt.kind != cohort.kind:
+        return learnt
+    if cohort.unit == learnt.unit:
+        return replace(learnt, low=cohort.low, high=cohort.high, units={**cohort.units, **learnt.units})
+    if learnt.unit in cohort.units:
+        factor, offset = cohort.units[learnt.unit]
+        return replace(learnt, units={cohort.unit: (1 / factor, -offset / factor), **learnt.units})
+    return learnt
 
 
 @lru_cache(maxsize=1)

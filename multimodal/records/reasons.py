@@ -115,6 +115,10 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
             "Give `pretrain-images` or `pretrain-notes` the --holdout and --seed of `train`.",
         ),
         "TOO_FEW_LABELS": ("a target or class with too few known labels is left out", "Add labelled patients."),
+        "LEVELS_RARE": (
+            "levels of a category that too few training records have are not learnt",
+            "List the levels as `categories` in cohort.toml; free text belongs into a note.",
+        ),
         "MODALITY_RARE": ("a modality with too few training records gets no encoder", "Add records that have it."),
     },
 }

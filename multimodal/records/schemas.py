@@ -169,7 +169,14 @@ def _type_of(described: Mapping[str, Any]) -> str:
     if described["type"] == "object":
         (value,) = described.get("patternProperties", {"": described.get("additionalProperties")}).values()
         return f"name: {_type_of(value)}"
-    kind = {"string": "text", "number": "number", "integer": "whole number", "null": "null"}[described["type"]]
+    kinds = {
+        "string": "text",
+        "number": "number",
+        "integer": "whole number",
+        "boolean": "true or false",
+        "null": "null",
+    }
+    kind = kinds[described["type"]]
     limits = [f"{word} {described[key]:g}" for key, word in _LIMITS.items() if key in described]
     return " ".join([kind, *limits])
 

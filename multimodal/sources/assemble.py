@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..records import (
     ImageItem,
     ImageRef,
     ItemError,
+    MeasurementKind,
     MeasurementTable,
     Note,
     NoteItem,
@@ -56,12 +58,14 @@ def assemble(
     *,
     root: Path,
     table: MeasurementTable,
+    declared: Mapping[str, MeasurementKind] = MappingProxyType({}),
     problems: Problems = (),
 ) -> Batch:
     """The batch of n records.
 
     rows      the tables by name, sorted by RECORD; an absent or empty one has no items
     root      the cohort's folder, absolute and without links: paths are relative to it
+    declared  the cohort's own measurements: a value of theirs without a unit is in the declared one
     problems  (record index, Problem) that the source found when it read the rows
     """
     problems = list(problems)
@@ -69,6 +73,7 @@ def assemble(
     rows = {name: _sound(rows.get(name), problems) for name in ("patients", "measurements", "notes", "images")}
     age_years, sex, prediction_times = _patients(rows["patients"], n, problems)
     measurements = _measurements(rows["measurements"], prediction_times, problems)
+    measurements["unit"] = _with_declared_units(measurements, table, declared)
     notes = _notes(rows["notes"], prediction_times, root, problems)
     images = _images(rows["images"], prediction_times, root, problems)
     problems.sort(key=lambda item: item[0])
@@ -142,6 +147,18 @@ def _measurements(rows: pa.Table | None, times: list[str], problems: Problems) -
     if refused:
         frame = frame.drop(index=list(refused)).reset_index(drop=True)
     return frame
+
+
+def _with_declared_units(
+    frame: pd.DataFrame, table: MeasurementTable, declared: Mapping[str, MeasurementKind]
+) -> pd.Series:
+    """The column `unit`, with the declared unit where none is given."""
+    units = {code: kind.unit for code, kind in declared.items() if kind.unit != "1"}
+    if not units:
+        return frame["unit"]
+    which, names = pd.factorize(frame["code"])
+    of_name = np.array([units.get(table.resolve(name) or "", "") for name in names] or [""], dtype=object)
+    return frame["unit"].where(frame["unit"] != "", of_name[which])
 
 
 def _notes(rows: pa.Table | None, times: list[str], root: Path, problems: Problems) -> list[NoteItem]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..records import (
     CohortError,
     ImageRef,
     Measurement,
+    MeasurementKind,
     MeasurementTable,
     Note,
     PatientRecord,
@@ -77,22 +79,31 @@ class Cohort:
         self._labels: list[Labels] = []  # read once, for all cohorts taken from this one too
 
     @classmethod
-    def open(cls, path: str | Path, *, ignore: Collection[str] = (), memory_bytes: int = MEMORY_BYTES) -> Cohort:
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        ignore: Collection[str] = (),
+        known: Mapping[str, MeasurementKind] = MappingProxyType({}),
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> Cohort:
         """The cohort at `path`: a folder, .jsonl, or a flat .csv, .csv.gz, .tsv or .parquet.
 
         ignore        further columns to leave out
+        known         further measurements, a model's `own_measurements_`: so its cohorts need not declare them again;
+                      what cohort.toml declares wins
         memory_bytes  tables above this size are sorted into a temporary folder once, and read from there
         Raises CohortError: COHORT_NOT_FOUND, COHORT_FORM, UNKNOWN_COLUMN, DUPLICATE_RECORD, BAD_ENCODING.
         """
         path = Path(path)
         try:
             if path.is_dir():
-                return cls(open_folder(path, ignore=ignore, memory_bytes=memory_bytes))
+                return cls(open_folder(path, ignore=ignore, known=known, memory_bytes=memory_bytes))
             if not path.is_file():
                 raise CohortError("COHORT_NOT_FOUND", f"{shown(path.name)} is no folder or file.")
             if path.suffix.lower() in (".jsonl", ".ndjson"):
-                return cls(open_jsonl(path, ignore=ignore))
-            return cls(open_flat(path, ignore=ignore, memory_bytes=memory_bytes))
+                return cls(open_jsonl(path, ignore=ignore, known=known))
+            return cls(open_flat(path, ignore=ignore, known=known, memory_bytes=memory_bytes))
         except OSError as error:
             raise CohortError("COHORT_FORM", f"{shown(path.name)} cannot be read ({error.strerror}).") from error
 
@@ -102,11 +113,13 @@ class Cohort:
         records: Iterable[PatientRecord],
         *,
         targets: Mapping[str, Target] | None = None,
+        measurements: Mapping[str, MeasurementKind] = MappingProxyType({}),
         root: str | Path = ".",
     ) -> Cohort:
-        """A cohort of records made in Python. targets: by default the labels' names, kind diagnosis; root: the folder
-        that paths are relative to. Raises CohortError DUPLICATE_RECORD."""
-        return cls(ListedRecords(records, targets, Path(root).resolve()))
+        """A cohort of records made in Python. targets: by default the labels' names, kind diagnosis; measurements:
+        additions to the measurement table; root: the folder that paths are relative to. Raises CohortError
+        DUPLICATE_RECORD."""
+        return cls(ListedRecords(records, targets, measurements, Path(root).resolve()))
 
     @property
     def name(self) -> str:
@@ -172,6 +185,7 @@ class Cohort:
             rows,
             root=self._source.root,
             table=self.table,
+            declared=self._source.description.measurements,
             problems=problems,
         )
         return batch, rows

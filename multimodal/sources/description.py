@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,18 @@ from ..records import (
     measurement_table,
     shown,
 )
+from .declared import declared
 
 SCHEMA = 1
 _KEYS = ("schema", "name", "provenance", "attributes", "ignore", "targets", "measurements")
-_MEASUREMENT_KEYS = ("kind", "unit", "low", "high", "display")
-_KINDS = ("quantity", "category", "flag")
 
 
 @dataclass(frozen=True)
 class Description:
-    """The contents of cohort.toml; targets is None where the file (or the file itself) does not name any."""
+    """The contents of cohort.toml; targets is None where the file (or the file itself) does not name any.
+
+    known  further measurements that the reader of the cohort knows, a model's own: what `measurements` declares wins
+    """
 
     name: str
     provenance: str = ""
@@ -35,11 +37,16 @@ class Description:
     ignore: tuple[str, ...] = ()
     targets: Mapping[str, Target] | None = None
     measurements: Mapping[str, MeasurementKind] = field(default_factory=dict)
+    known: Mapping[str, MeasurementKind] = field(default_factory=dict)
 
     @property
     def table(self) -> MeasurementTable:
         """The package's measurement table with the cohort's additions."""
-        return measurement_table().extended(self.measurements) if self.measurements else measurement_table()
+        return measurement_table().extended({**self.known, **self.measurements})
+
+    def opened_with(self, ignore: Collection[str], known: Mapping[str, MeasurementKind]) -> Description:
+        """The description, with further columns to leave out and further measurements."""
+        return replace(self, ignore=(*self.ignore, *ignore), known=dict(known))
 
 
 def read_description(path: Path) -> Description:
@@ -67,9 +74,7 @@ def read_description(path: Path) -> Description:
         attributes=_names(path.name, contents, "attributes"),
         ignore=_names(path.name, contents, "ignore"),
         targets=_targets(path.name, contents),
-        measurements={
-            name: _measurement(path.name, name, entry) for name, entry in _tables(path.name, contents, "measurements")
-        },
+        measurements=declared(path.name, _tables(path.name, contents, "measurements")),
     )
 
 
@@ -139,30 +144,3 @@ def targets_of(names: Iterable[str], place: str = "the label", prefix: str = "")
             rule = "a target's name is a small letter, then small letters, digits and _ ([a-z][a-z0-9_]*)"
             raise CohortError("COHORT_FORM", f"{place} {shown(prefix + name)} names no target: {rule}.") from None
     return targets
-
-
-def _measurement(file: str, name: str, entry: Mapping[str, Any]) -> MeasurementKind:
-    place = f"[measurements.{name}] "
-    if (code := measurement_table().resolve(name)) is not None:
-        message = f"{code} is in the measurement table already: use it, or choose another name."
-        raise CohortError("COHORT_FORM", f"{file}: {place}{message}")
-    _refuse_unknown(file, place, entry, _MEASUREMENT_KEYS)
-    kind = entry.get("kind", "quantity")
-    if kind not in _KINDS:
-        known = ", ".join(_KINDS)
-        raise CohortError("COHORT_FORM", f"{file}: {place}`kind` must be one of {known}, not {shown(kind)}.")
-    numbers = {key: entry.get(key, default) for key, default in (("low", float("-inf")), ("high", float("inf")))}
-    for key, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise CohortError("COHORT_FORM", f"{file}: {place}`{key}` must be a number, not {shown(number)}.")
-    if not numbers["low"] <= numbers["high"]:
-        raise CohortError("COHORT_FORM", f"{file}: {place}`low` must not be above `high`.")
-    return MeasurementKind(
-        code=name,
-        display=_value(file, entry, "display", str, name),
-        loinc="",
-        kind=kind,
-        unit=_value(file, entry, "unit", str, "1"),
-        low=float(numbers["low"]),
-        high=float(numbers["high"]),
-    )

@@ -6,21 +6,23 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..records import CohortError, Target, did_you_mean, shown
+from ..records import CohortError, MeasurementKind, Target, did_you_mean, shown
 from .assemble import raw_table
 from .description import Description, read_description, targets_of
-from .folder import TableSource, refuse_unknown, with_ignored
+from .folder import TableSource, refuse_unknown
 from .labels import Labels, LabelSheet
 from .roster import Roster
 from .store import MEMORY_BYTES, RECORD, Store
+from .tables import COLUMNS, FLAT_COLUMNS
 from .textfiles import ATTRIBUTE, SUFFIXES, SURPLUS, WHERE, TextTable, look_at
 
-_PERSON = ("patient_id", "age_years", "sex", "prediction_time", "split")
+_PERSON = COLUMNS["patients"][1:]
 _CODE = re.compile(r"(?P<code>.*?)\s*(?:\[(?P<unit>.*)\])?")
 
 
@@ -34,8 +36,15 @@ class Header:
     attributes: tuple[str, ...]
 
 
-def open_flat(path: Path, *, ignore: Collection[str] = (), memory_bytes: int = MEMORY_BYTES) -> TableSource:
+def open_flat(
+    path: Path,
+    *,
+    ignore: Collection[str] = (),
+    known: Mapping[str, MeasurementKind] = MappingProxyType({}),
+    memory_bytes: int = MEMORY_BYTES,
+) -> TableSource:
     """The flat file at `path`, with the TOML file of the same name where there is one; paths are relative to it.
+    ignore, known: see Cohort.open.
 
     Raises CohortError: COHORT_FORM, UNKNOWN_COLUMN, DUPLICATE_RECORD, BAD_ENCODING.
     """
@@ -45,9 +54,9 @@ def open_flat(path: Path, *, ignore: Collection[str] = (), memory_bytes: int = M
         raise CohortError("COHORT_FORM", f"{shown(path.name)} is none of a folder, {known}.")
     stem = path.name[: -len(suffix)]
     beside = path.parent / f"{stem}.toml"
-    description = with_ignored(read_description(beside) if beside.exists() else Description(stem), ignore)
+    description = (read_description(beside) if beside.exists() else Description(stem)).opened_with(ignore, known)
     look = look_at(path)
-    header = read_header(look, description)
+    header = read_header(look, description, beside.name)
     roster = Roster(path.name)
     for chunk in look.chunks(("record_id", "patient_id", "split")):
         roster.add(chunk)
@@ -77,11 +86,13 @@ def open_flat(path: Path, *, ignore: Collection[str] = (), memory_bytes: int = M
     )
 
 
-def read_header(look: TextTable, description: Description) -> Header:
-    """What the columns mean. Raises CohortError: UNKNOWN_COLUMN, all of them named; COHORT_FORM without record_id."""
+def read_header(look: TextTable, description: Description, beside: str) -> Header:
+    """What the columns mean. beside: the name of the TOML file. Raises CohortError: UNKNOWN_COLUMN, all of them named; COHORT_FORM without record_id."""
     table = description.table
     codes, labels, unknown = {}, {}, {}
-    known = ("record_id", *_PERSON, "note", "image", *description.attributes)
+    # A column that is declared as a measurement and listed as an attribute is both.
+    attributes = [name for name in description.attributes if name not in description.measurements]
+    known = (*FLAT_COLUMNS, *attributes)
     for column in look.columns:
         code = _CODE.fullmatch(column)
         if not column or column in known or column in description.ignore:
@@ -92,7 +103,8 @@ def read_header(look: TextTable, description: Description) -> Header:
             codes[column] = (code["code"], (code["unit"] or "").strip())
         else:
             unknown[column] = did_you_mean(column.partition("[")[0].strip(), [*known, *table])
-    refuse_unknown(look, unknown)
+    advice = f" A measurement of your own is declared in {beside}, as [measurements.NAME]."
+    refuse_unknown(look, unknown, advice)
     if look.columns and "record_id" not in look.columns:
         raise CohortError("COHORT_FORM", f"{look.path.name} lacks the column record_id.")
     return Header(codes, labels, description.attributes)

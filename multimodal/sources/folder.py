@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..records import CohortError, Problem, Target, did_you_mean, shown
+from ..records import CohortError, MeasurementKind, Problem, Target, did_you_mean, shown
 from .assemble import ITEM_TABLES
 from .description import Description, read_description
 from .fingerprint import hash_files
@@ -64,12 +65,18 @@ class TableSource:
         return hash_files(self.files)
 
 
-def open_folder(path: Path, *, ignore: Collection[str] = (), memory_bytes: int = MEMORY_BYTES) -> TableSource:
-    """The cohort folder at `path`; every table but the labels is read once.
+def open_folder(
+    path: Path,
+    *,
+    ignore: Collection[str] = (),
+    known: Mapping[str, MeasurementKind] = MappingProxyType({}),
+    memory_bytes: int = MEMORY_BYTES,
+) -> TableSource:
+    """The cohort folder at `path`; every table but the labels is read once. ignore, known: see Cohort.open.
 
     Raises CohortError: COHORT_FORM, UNKNOWN_COLUMN, DUPLICATE_RECORD, BAD_ENCODING.
     """
-    description = with_ignored(read_description(path / "cohort.toml"), ignore)
+    description = read_description(path / "cohort.toml").opened_with(ignore, known)
     files = _find_tables(path)
     looks = {name: look_at(file) for name, file in files.items() if name != "labels"}
     for name, look in looks.items():
@@ -110,11 +117,6 @@ def open_folder(path: Path, *, ignore: Collection[str] = (), memory_bytes: int =
     )
 
 
-def with_ignored(description: Description, ignore: Collection[str]) -> Description:
-    """The description, with further columns to leave out."""
-    return replace(description, ignore=(*description.ignore, *ignore))
-
-
 def _find_tables(path: Path) -> dict[str, Path]:
     """The table files by name. Raises CohortError COHORT_FORM: no patients, a table twice, a misspelt one."""
     files: dict[str, Path] = {}
@@ -145,8 +147,9 @@ def check_columns(look: TextTable, name: str, known: Collection[str], ignore: Co
         raise CohortError("COHORT_FORM", f"{look.path.name} has neither the column text nor path.")
 
 
-def refuse_unknown(look: TextTable, hints: Mapping[str, str]) -> None:
-    """Raises CohortError UNKNOWN_COLUMN if there is any; hints: {column: what was probably meant, or ""}.
+def refuse_unknown(look: TextTable, hints: Mapping[str, str], advice: str = "") -> None:
+    """Raises CohortError UNKNOWN_COLUMN if there is any; hints: {column: what was probably meant, or ""};
+    advice: a further sentence.
 
     Where the form has none of the table's columns, COHORT_FORM names none: the first row may be a patient's.
     """
@@ -156,7 +159,7 @@ def refuse_unknown(look: TextTable, hints: Mapping[str, str]) -> None:
         message = f"{look.path.name}: its first row names no column that the form has: is the header missing?"
         raise CohortError("COHORT_FORM", message)
     named = ", ".join(f"{shown(column)}{hint}" for column, hint in hints.items())
-    raise CohortError("UNKNOWN_COLUMN", f"{look.path.name}: {named}{'' if named.endswith('?') else '.'}")
+    raise CohortError("UNKNOWN_COLUMN", f"{look.path.name}: {named}{'' if named.endswith('?') else '.'}{advice}")
 
 
 def _labels(

@@ -10,12 +10,23 @@ import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
-from ..records import CohortError, ItemError, PatientRecord, Problem, RecordError, Target, did_you_mean, shown
+from ..records import (
+    CohortError,
+    ItemError,
+    MeasurementKind,
+    PatientRecord,
+    Problem,
+    RecordError,
+    Target,
+    did_you_mean,
+    shown,
+)
 from ..records.encoding import UTF16_MARKS, decode
 from .assemble import ITEM_TABLES
 from .description import Description, read_description, targets_of
@@ -35,12 +46,12 @@ Problems = list[tuple[int, Problem]]
 class JsonLines:
     """The records of a JSONL file. record_ids: `line:N` where a line cannot be read or has no id."""
 
-    def __init__(self, path: Path, description: Description, ignore: Collection[str] = ()):
+    def __init__(self, path: Path, description: Description):
         self.path = path
         self.root = path.resolve().parent
         self.description = description
         self.problems: list[Problem] = []
-        self._ignore = {*description.ignore, *ignore}
+        self._ignore = set(description.ignore)
         self._lines_file = self._as_utf8()
         self._read_index()
 
@@ -144,14 +155,20 @@ class JsonLines:
         return copy
 
 
-def open_jsonl(path: Path, *, ignore: Collection[str] = ()) -> JsonLines:
+def open_jsonl(
+    path: Path,
+    *,
+    ignore: Collection[str] = (),
+    known: Mapping[str, MeasurementKind] = MappingProxyType({}),
+) -> JsonLines:
     """The JSONL file at `path`, with the TOML file of the same name where there is one; paths are relative to it.
 
-    ignore  top-level fields to leave out
+    ignore  top-level fields to leave out; known: see Cohort.open
     Raises CohortError: COHORT_FORM, DUPLICATE_RECORD.
     """
     beside = path.with_suffix(".toml")
-    return JsonLines(path, read_description(beside) if beside.exists() else Description(path.stem), ignore)
+    description = read_description(beside) if beside.exists() else Description(path.stem)
+    return JsonLines(path, description.opened_with(ignore, known))
 
 
 def read_record(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..records import PatientRecord, Problem, Target
+from ..records import MeasurementKind, PatientRecord, Problem, Target
 from .assemble import ITEM_TABLES, raw_table
 from .description import Description, targets_of
 from .labels import Labels, LabelSheet
@@ -24,12 +24,18 @@ from .textfiles import ATTRIBUTE, SURPLUS, WHERE
 class ListedRecords:
     """Records held in memory; `targets` None: the union of the labels' names, kind diagnosis."""
 
-    def __init__(self, records: Iterable[PatientRecord], targets: Mapping[str, Target] | None, root: Path):
+    def __init__(
+        self,
+        records: Iterable[PatientRecord],
+        targets: Mapping[str, Target] | None,
+        measurements: Mapping[str, MeasurementKind],
+        root: Path,
+    ):
         records = list(records)
         refuse_duplicates("records", [record.record_id for record in records])
         self.records = records
         self.root = root
-        self.description = Description("records")
+        self.description = Description("records", measurements=measurements)
         self.record_ids = np.array([record.record_id for record in records], dtype=object)
         self.patient_ids = np.array([record.patient_id for record in records], dtype=object)
         self.splits = np.array([record.split or "" for record in records], dtype=object)

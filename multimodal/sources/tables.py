@@ -23,6 +23,8 @@ COLUMNS = {
     "notes": ("record_id", "kind", "time", "text", "path"),
     "images": ("record_id", "path", "kind", "view", "time"),
 }
+# Of a flat file: what is no code, label or attribute.
+FLAT_COLUMNS = (*COLUMNS["patients"], "note", "image")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class CohortTables:
     tables      {"patients" | "measurements" | "notes" | "images" | "labels": DataFrame} with the columns of COLUMNS
                 (labels: record_id and one column per target; patients also the attributes)
     files       {path inside the cohort, with "/": the file's source path, or its bytes}
+    remark      lines at the end of cohort.toml, as comments
     account     lines that say what was kept, refused and why
     """
 
@@ -42,4 +45,5 @@ class CohortTables:
     attributes: Sequence[str] = ()
     measurements: Mapping[str, MeasurementKind] = field(default_factory=dict)
     files: Mapping[str, Path | bytes] = field(default_factory=dict)
+    remark: Sequence[str] = ()
     account: Sequence[str] = ()

@@ -11,9 +11,27 @@ from typing import Any
 
 import pandas as pd
 
-from ..records import InputError, Target, UsageError, shown
+from ..records import InputError, MeasurementKind, Target, UsageError, shown
 from .description import SCHEMA
 from .tables import COLUMNS, KEYS, CohortTables
+
+_REMARK = """\
+What `multimodal codes` does not know is declared here, and is then a code as any other:
+
+[measurements.dyspnoea]
+kind = "flag"  # 0 or 1, no or yes
+[measurements.smoking]
+kind = "category"
+categories = ["never", "former", "current"]  # another is refused
+[measurements.hs_crp]
+kind = "quantity"
+display = "High-sensitivity CRP"
+unit = "mg/L"
+units = {"mg/dL" = 10}  # also accepted: value * factor, or [factor, offset]
+low = 0  # what lies outside is refused
+high = 500
+censored = true  # "<0.3" is read as 0.3\
+""".splitlines()
 
 
 def write_cohort(folder: str | Path, tables: CohortTables, *, overwrite: bool = False, link: bool = False) -> None:
@@ -63,7 +81,8 @@ def new_cohort(folder: str | Path) -> None:
     columns = {**COLUMNS, "labels": ("record_id", "pneumonia")}
     target = Target(name="pneumonia", description="Say how it was established")
     tables = {name: pd.DataFrame(rows[name], columns=list(columns[name])) for name in columns}
-    write_cohort(folder, CohortTables("my-cohort", "Say where the data are from", {"pneumonia": target}, tables))
+    targets = {"pneumonia": target}
+    write_cohort(folder, CohortTables("my-cohort", "Say where the data are from", targets, tables, remark=_REMARK))
 
 
 def refuse_existing(folder: str | Path, overwrite: bool) -> None:
@@ -116,9 +135,16 @@ def _toml(tables: CohortTables) -> str:
     for name, target in tables.targets.items():
         lines += _toml_table("targets", name, target.model_dump(exclude={"name"}, exclude_defaults=True))
     for name, kind in tables.measurements.items():
-        fields = {key: getattr(kind, key) for key in ("display", "kind", "unit", "low", "high")}
-        lines += _toml_table("measurements", name, fields)
+        lines += _toml_table("measurements", name, _declaration(kind))
+    lines += ["", *(f"# {line}".rstrip() for line in tables.remark)] if tables.remark else []
     return "\n".join(lines) + "\n"
+
+
+def _declaration(kind: MeasurementKind) -> dict[str, Any]:
+    """The keys of [measurements.NAME] that say what this kind is."""
+    keys = ["display", "kind", *(("unit", "low", "high") if kind.kind == "quantity" else ())]
+    keys += [key for key in ("units", "categories", "censored") if getattr(kind, key)]
+    return {key: getattr(kind, key) for key in keys}
 
 
 def _toml_table(kind: str, name: str, fields: Mapping[str, Any]) -> list[str]:
@@ -126,6 +152,10 @@ def _toml_table(kind: str, name: str, fields: Mapping[str, Any]) -> list[str]:
 
 
 def _literal(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_quoted(key)} = {_literal(item)}' for key, item in value.items())}}}"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_literal, value))}]"
     return _quoted(value) if isinstance(value, str) else repr(value)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..records import MeasurementKind, shown
+from ..records import MeasurementKind, did_you_mean, level_text, shown
 from .rows import Rows
 
-_YES, _NO = {"1", "true", "t", "yes", "y"}, {"0", "false", "f", "no", "n"}
+_YES = {"1", "true", "t", "yes", "y", "present", "positive"}
+_NO = {"0", "false", "f", "no", "n", "absent", "negative"}
+_NAMED = 12
 
 
 def choice(kind: MeasurementKind, rows: Rows, mine: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """One category or flag: its values as indices into its levels, float (len(mine),), NaN where refused; the levels.
 
-    A flag is 0 or 1, also written true, false, yes, no and their first letters. A category's levels are those of the
-    table; if it names none, those that occur, sorted.
+    A flag is 0 or 1, also written true, false, yes, no and their first letters, present, absent, positive, negative. A
+    category's levels are those of the table, in any case; if it names none, those that occur, sorted.
     """
     which, distinct = pd.factorize(rows.raw.iloc[mine].astype(object).to_numpy(), use_na_sentinel=False)
-    texts = [_level(item) for item in distinct]
+    texts = [level_text(item) for item in distinct]
     levels: tuple[str, ...]
     if kind.kind == "flag":
         levels = ("0", "1")
@@ -34,22 +36,10 @@ def choice(kind: MeasurementKind, rows: Rows, mine: np.ndarray) -> tuple[np.ndar
         return f"{kind.code} has no value{more}"
 
     def none_of(row: int, more: str) -> str:
-        return f"{kind.code} {shown(texts[text_of[row]])} is none of {', '.join(levels)}{more}"
+        text = texts[text_of[row]]
+        named = ", ".join(levels[:_NAMED]) + (f" and {len(levels) - _NAMED} more" if len(levels) > _NAMED else "")
+        return f"{kind.code} {shown(text)} is none of {named}{more}{did_you_mean(text, levels)}"
 
     rows.account.add("NOT_A_NUMBER", mine[empty], no_value)
     rows.account.add("IMPLAUSIBLE", mine[(value < 0) & ~empty], none_of)
     return np.where(value < 0, np.nan, value), levels
-
-
-def _level(item: object) -> str:
-    """A level as text: 3, 3.0, "3" and " 3.0 " are all "3"; missing is ""."""
-    if item is None or (not isinstance(item, str) and pd.isna(item)):
-        return ""
-    if isinstance(item, bool | np.bool_):
-        return str(int(item))
-    text = str(item).strip()
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return "" if np.isnan(number) else f"{number:g}"

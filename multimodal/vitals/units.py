@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from ..records import MeasurementKind
 
 _NO_SCALE = {"{score}", "[pH]"}
 _ROUNDING = 1e-9
+# Where a cohort declares no range. Trees read single precision, up to 3e38; squares must fit too.
+LARGEST = 1e15
 
 
 def conversion(kind: MeasurementKind, unit: str) -> tuple[float, float] | None:
@@ -33,9 +36,9 @@ def is_fraction(kind: MeasurementKind) -> bool:
 
 
 def plausible(kind: MeasurementKind, values: np.ndarray) -> np.ndarray:
-    """bool (n,): inside the table's range, ends included up to rounding; NaN is not."""
-    slack = _ROUNDING * max(abs(kind.low), abs(kind.high), 1.0)
-    return (values >= kind.low - slack) & (values <= kind.high + slack)
+    """bool (n,): inside the table's range, ends included up to rounding; NaN is not, nor anything beyond LARGEST."""
+    slack = _ROUNDING * max(1.0, *(abs(limit) for limit in (kind.low, kind.high) if isfinite(limit)))
+    return (values >= max(kind.low, -LARGEST) - slack) & (values <= min(kind.high, LARGEST) + slack)
 
 
 def other_units(kind: MeasurementKind, given: str) -> Iterator[tuple[str, float, float]]:

@@ -118,6 +118,11 @@ kind = "quantity"
 unit = "kg"
 low = 0
 high = 100
+units = {"[lb_av]" = [0.45359237, 0.0]}
+censored = true
+[measurements.smoking]
+kind = "category"
+categories = ["never", "former"]
 """
 
 
@@ -131,7 +136,9 @@ def test_the_form_of_cohort_toml_has_the_keys_that_the_reader_takes(tmp_path):
     assert set(CohortDescription.model_json_schema()["properties"]) == set(tomllib.loads(FULL_DESCRIPTION))
     assert form.targets["sepsis"].model_dump() == read.targets["sepsis"].model_dump(exclude={"name"})
     entry, kind = form.measurements["grip_strength"], read.measurements["grip_strength"]
-    assert entry.model_dump() == {name: getattr(kind, name) for name in type(entry).model_fields}
+    units = {unit: tuple(scale) for unit, scale in entry.units.items()}
+    assert entry.model_dump() | {"units": units} == {name: getattr(kind, name) for name in type(entry).model_fields}
+    assert form.measurements["smoking"].categories == read.measurements["smoking"].categories
 
 
 def test_an_unknown_key_of_cohort_toml_breaks_the_form():

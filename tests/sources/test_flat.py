@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multimodal.records import CohortError
+from multimodal.records import CohortError, MeasurementKind
 from multimodal.sources import Cohort
+from multimodal.vitals import check
 
 HEADER = "record_id,patient_id,age_years,sex,split,heart_rate,temperature [degF],note,image,label.pneumonia\n"
 ROWS = 'A,P1,64,female,test,80,98.6,"clear, dry",a.png,1\nB,,,,,,,,,\n,P3,50,,,70,,,,0\nD,P4,,,,1,2,x,y,1,surplus\n'
@@ -124,3 +125,88 @@ def test_extra_columns_may_be_ignored_and_an_empty_file_is_no_records(tmp_path):
     assert len(Cohort.open(tmp_path / "none.csv").batch()) == 0
     with pytest.raises(CohortError, match=r"COHORT_FORM: 'ward.xlsx' is none of a folder, .jsonl, .csv"):
         Cohort.open(tmp_path / "ward.xlsx")
+
+
+PLAIN = """
+schema = 1
+[measurements.dyspnoea]
+kind = "flag"
+[measurements."chest pain"]
+kind = "category"
+categories = ["typical", "atypical", "none"]
+[measurements.crp_hs]
+unit = "mg/l"
+units = {"mg/dL" = 10}
+low = 0
+high = 500
+censored = true
+[measurements.grip]
+unit = "kg"
+low = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "value", "code"),
+    [
+        ("dyspnoea", " Yes ", 1, None),
+        ("Dyspnoea", "absent", 0, None),
+        ("dyspnoea", "2", None, "IMPLAUSIBLE"),
+        ("dyspnoea", "n/a", None, "IMPLAUSIBLE"),
+        ("dyspnoea", "   ", None, None),
+        ("chest pain", "TYPICAL", 0, None),
+        ("chest pain", "typcal", None, "IMPLAUSIBLE"),
+        ("crp_hs", "12,5", 12.5, "DECIMAL_COMMA"),
+        ("crp_hs", "<0.3", 0.3, "CENSORED"),
+        ("crp_hs", "999", None, "IMPLAUSIBLE"),
+        ("crp_hs", "-1", None, "IMPLAUSIBLE"),
+        ("crp_hs", "n/a", None, "NOT_A_NUMBER"),
+        ("crp_hs", "7 mg", None, "NOT_A_NUMBER"),
+        ("crp_hs [mg/dl]", "1.5", 15, None),
+        ("crp_hs [g/L]", "1.5", None, "UNKNOWN_UNIT"),
+        ("grip", "-9", None, "IMPLAUSIBLE"),
+        ("grip", "1e30", None, "IMPLAUSIBLE"),
+        ("grip", "<5", None, "NOT_A_NUMBER"),
+    ],
+)
+def test_the_dirt_of_a_plain_table_has_its_codes(tmp_path, column, cell, value, code):
+    """A cohort's own measurement is read as any other; its unit is the declared one, so none is assumed."""
+    (tmp_path / "plain.csv").write_text(f'record_id,patient_id,{column}\nA,P,"{cell}"\n')
+    (tmp_path / "plain.toml").write_text(PLAIN)
+    checked = check(Cohort.open(tmp_path / "plain.csv").batch())
+
+    assert checked.values["value"].tolist() == ([] if value is None else [value])
+    assert [problem.code for _, problem in checked.problems] == ([] if code is None else [code])
+
+
+def test_a_misspelt_level_names_the_near_one(tmp_path):
+    (tmp_path / "plain.csv").write_text("record_id,patient_id,chest pain\nA,P,typcal\n")
+    (tmp_path / "plain.toml").write_text(PLAIN)
+    [(_, problem)] = check(Cohort.open(tmp_path / "plain.csv").batch()).problems
+
+    assert str(problem) == (
+        "IMPLAUSIBLE: plain.csv row 2 column chest pain: chest pain 'typcal' is none of typical, atypical, none; "
+        "did you mean 'typical'?"
+    )
+
+
+def test_a_column_that_nothing_declares_is_refused_with_the_place_to_declare_it(tmp_path):
+    (tmp_path / "ward.csv").write_text("record_id,grip\nA,20\n")
+    kind = MeasurementKind("grip", "Grip", "", "quantity", "kg", 0.0, 90.0)
+    with pytest.raises(CohortError) as error:
+        Cohort.open(tmp_path / "ward.csv")
+
+    assert (
+        "UNKNOWN_COLUMN: ward.csv: 'grip'. A measurement of your own is declared in ward.toml, as [measurements.NAME]"
+        in (str(error.value))
+    )
+    assert Cohort.open(tmp_path / "ward.csv", known={"grip": kind}).batch().measurements["value"].tolist() == ["20"]
+
+
+def test_a_column_may_be_a_measurement_and_an_attribute(tmp_path):
+    (tmp_path / "ward.csv").write_text("record_id,grip\nA,20\n")
+    (tmp_path / "ward.toml").write_text('schema = 1\nattributes = ["grip"]\n[measurements.grip]\nunit = "kg"\n')
+    cohort = Cohort.open(tmp_path / "ward.csv")
+
+    assert cohort.attribute("grip").tolist() == ["20"]
+    assert cohort.batch().measurements[["code", "value", "unit"]].to_numpy().tolist() == [["grip", "20", "kg"]]

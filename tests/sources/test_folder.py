@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multimodal.records import CohortError
+from multimodal.records import CohortError, MeasurementKind
 from multimodal.sources import Cohort
 
 from .conftest import PATIENTS, TOML
@@ -156,14 +156,14 @@ def test_an_empty_file_is_no_records(cohort_folder):
             "COHORT_FORM: cohort.toml: [targets.x] kind: input should be 'diagnosis' or 'risk'.",
         ),
         (
-            {"toml": 'schema = 1\n[measurements.x]\nunits = "m"'},
-            "COHORT_FORM: cohort.toml: [measurements.x] unknown key 'units'; did you mean 'unit'?",
+            {"toml": 'schema = 1\n[measurements.x]\nunti = "m"'},
+            "COHORT_FORM: cohort.toml: [measurements.x] unknown key 'unti'; did you mean 'unit'?",
         ),
         *(
             (
                 {"toml": f'schema = 1\n[measurements."{name}"]\nunit = "Hz"'},
-                f"COHORT_FORM: cohort.toml: [measurements.{name}] heart_rate is in the measurement table already: "
-                "use it, or choose another name. `multimodal new DIR` writes an empty cohort that shows the form.",
+                f"COHORT_FORM: cohort.toml: [measurements.{name}] heart_rate is in the measurement table already "
+                "(Heart rate, /min): use it, or choose another name. `multimodal new DIR` writes an empty cohort that shows the form.",
             )
             for name in ("heart_rate", "Heart_Rate", "8867-4")
         ),
@@ -217,6 +217,90 @@ def test_a_cohorts_own_measurements_join_the_table(cohort_folder):
 
     assert (table["grip"].unit, table["grip"].high, table["grip"].display) == ("kg", 90.0, "grip")
     assert "heart_rate" in table
+
+
+def test_a_declared_measurement_takes_units_in_common_spelling_levels_and_a_range(cohort_folder):
+    toml = """
+[measurements."chest pain"]
+kind = "category"
+categories = ["typical", "atypical", 3]
+[measurements.cuff]
+unit = "mmHg"
+units = {kpa = 7.5, "degrees F" = [0.5, -10]}
+high = 300
+censored = true
+"""
+    table = Cohort.open(cohort_folder(toml=TOML + toml)).table
+
+    assert table[table.resolve("Chest Pain")].categories == ("typical", "atypical", "3")
+    assert (table["cuff"].unit, table["cuff"].low, table["cuff"].high) == ("mm[Hg]", float("-inf"), 300.0)
+    assert table["cuff"].units == {"kPa": (7.5, 0.0), "[degF]": (0.5, -10.0)}
+    assert table["cuff"].censored
+
+
+@pytest.mark.parametrize(
+    ("declaration", "message"),
+    [
+        ('"note"]', "[measurements] 'note' cannot be a code: a flat file has a column of this name."),
+        ('"label.x"]', "[measurements] 'label.x' cannot be a code: `label.` begins the column of a target."),
+        ('" x"]', "[measurements] ' x' cannot be a code: it begins or ends with a blank."),
+        ('"x [mg]"]', "[measurements] 'x [mg]' cannot be a code: it holds '['."),
+        ('""]', "[measurements] '' cannot be a code: it is empty."),
+        (
+            "Grip]\n[measurements.grip",
+            "[measurements] 'grip' cannot be a code: 'Grip' is declared too, and codes are the",
+        ),
+        (
+            "mean.radius",
+            "[measurements.mean] unknown table 'radius': a name with a dot is quoted, [measurements.\"mean.ra",
+        ),
+        ('x]\nkind = "text"', "[measurements.x] `kind` must be one of quantity, category, flag, not 'text'."),
+        ('x]\ncategories = ["a", "b"]', "[measurements.x] `categories` is for a category, and the kind is quantity."),
+        ('x]\nkind = "flag"\nlow = 0', "[measurements.x] `low` is for a quantity, and the kind is flag."),
+        (
+            'x]\nkind = "category"\ncategories = ["a", "A"]',
+            "[measurements.x] `categories` must be at least two levels, d",
+        ),
+        (
+            'x]\nkind = "category"\ncategories = [true, false]',
+            "[measurements.x] `categories` must be a list of texts or",
+        ),
+        (
+            'x]\nkind = "category"\ncategories = "a"',
+            "[measurements.x] `categories` must be a list of texts or numbers, n",
+        ),
+        ("x]\nlow = 2\nhigh = 1", "[measurements.x] `low` must not be above `high`."),
+        ("x]\nlow = true", "[measurements.x] `low` must be a number, not 'True'."),
+        ("x]\nunit = 5", "[measurements.x] `unit` must be a text, not '5'."),
+        ('x]\nunits = "mg"', "[measurements.x] `units` must be a table of units, not 'mg'."),
+        ("x]\nunits = {g = 0}", "[measurements.x] `units` 'g': the factor must not be 0, and both finite."),
+        (
+            "x]\nunits = {g = [1, 2, 3]}",
+            "[measurements.x] `units` 'g' must be a factor or [factor, offset], not '[1, 2,",
+        ),
+        ('x]\nunit = "mmHg"\nunits = {"mm[Hg]" = 1}', "[measurements.x] `units` 'mm[Hg]' is there already."),
+    ],
+)
+def test_a_declaration_that_cannot_be_meant_is_refused(cohort_folder, declaration, message):
+    assert str(refusal(cohort_folder(toml=f"schema = 1\n[measurements.{declaration}"))).startswith(
+        f"COHORT_FORM: cohort.toml: {message}"
+    )
+
+
+def test_a_value_without_a_unit_is_in_the_unit_that_the_cohort_declares(cohort_folder):
+    toml = TOML + '[measurements.grip]\nunit = "kg"\n[measurements.ratio]\n[measurements.pain]\nkind = "flag"\n'
+    rows = "record_id,code,value,unit\nA,Grip,20,\nA,grip,2000,g\nA,ratio,1,\nA,pain,yes,\nA,heart_rate,80,\n"
+    frame = Cohort.open(cohort_folder(toml=toml, measurements=rows)).batch().measurements
+
+    assert frame["unit"].tolist() == ["kg", "g", "", "", ""]
+
+
+def test_what_a_model_knows_need_not_be_declared_again_and_a_declaration_wins(cohort_folder):
+    known = {code: MeasurementKind(code, code, "", "quantity", "kg", 0.0, 9.0) for code in ("grip", "lift")}
+    folder = cohort_folder(toml=TOML + '[measurements.grip]\nunit = "kg"\nhigh = 90\n')
+    table = Cohort.open(folder, known=known).table
+
+    assert (table["grip"].high, table["lift"].high) == (90.0, 9.0)
 
 
 def test_rows_of_nobody_are_counted_and_the_first_ten_named(cohort_folder):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import stat
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,11 @@ TABLES = CohortTables(
         "flu": Target(name="flu", group="virus"),
     },
     attributes=["ward"],
-    measurements={"grip": MeasurementKind("grip", "Grip", "", "quantity", "kg", 0.0, float("inf"))},
+    measurements={
+        "grip": MeasurementKind("grip", "Grip", "", "quantity", "kg", 0.0, inf, {"g": (0.001, 0.0)}, censored=True),
+        "smoking": MeasurementKind("smoking", "Smoking", "", "category", "1", -inf, inf, {}, ("never", "former")),
+        "chest pain": MeasurementKind("chest pain", "Chest pain", "", "flag", "1", -inf, inf),
+    },
     tables={
         "patients": pd.DataFrame({"record_id": ["A", "B"], "patient_id": ["P", "Q"], "ward": ["=1+1", None]}),
         "measurements": pd.DataFrame({"record_id": ["B"], "code": ["grip"], "value": [-1.5], "time": ["-2"]}),
@@ -37,7 +43,7 @@ def test_what_is_written_reads_back(tmp_path):
     batch = cohort.batch()
 
     assert (cohort.name, cohort.provenance, cohort.targets) == (TABLES.name, TABLES.provenance, TABLES.targets)
-    assert cohort.table["grip"] == TABLES.measurements["grip"]
+    assert {code: cohort.table[code] for code in TABLES.measurements} == TABLES.measurements
     np.testing.assert_array_equal(cohort.labels(), [[1, 0], [np.nan, 1]])
     assert (cohort.problems, cohort.label_problems(), batch.problems) == ([], [], [])
     assert batch.measurements[["value", "hours"]].to_numpy().tolist() == [["-1.5", -2.0]]
@@ -88,3 +94,16 @@ def test_a_new_cohort_opens_and_shows_every_table(tmp_path):
         "patients",
     ]
     assert stat.S_IMODE((tmp_path / "mine").stat().st_mode) & 0o500
+
+
+def test_a_new_cohort_shows_how_a_measurement_of_ones_own_is_declared(tmp_path):
+    """The example is a comment: without the marks it is read."""
+    new_cohort(tmp_path / "mine")
+    file = tmp_path / "mine" / "cohort.toml"
+    text = file.read_text()
+    file.write_text(re.sub(r"(?m)^# (?=\[|\w+ = )", "", text))
+    table = Cohort.open(tmp_path / "mine").table
+
+    assert "# [measurements.smoking]" in text
+    assert table["smoking"].categories == ("never", "former", "current")
+    assert (table["dyspnoea"].kind, table["hs_crp"].units["mg/dL"]) == ("flag", (10.0, 0.0))
