@@ -36,6 +36,11 @@ from .options import (
 )
 from .terminal import print_json, print_table, progress, report_error
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .records import MeasurementKind
+
 ANSWERLESS = 4
 INTERRUPTED = 130
 
@@ -183,21 +188,35 @@ def new(cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="The folde
 @app.command()
 def codes(
     text: Annotated[str, typer.Argument(metavar="[TEXT]", help="Part of a code, name, LOINC or unit.")] = "",
+    of: Annotated[
+        Path | None, typer.Option(help="A cohort or a model: what it adds to the table.", show_default=False)
+    ] = None,
 ) -> None:
     """The measurement table: code, name, LOINC, unit, other accepted units, plausible range."""
-    from .records import did_you_mean, measurement_table
+    from .records import did_you_mean, measurement_table, span
 
-    table = measurement_table()
+    table = measurement_table() if of is None else _additions(of)
     rows = []
     for kind in table.values():
         fields = (kind.code, kind.display, kind.loinc, kind.unit, " ".join(kind.units))
         if any(text.casefold() in field.casefold() for field in fields):
-            range_ = "|".join(kind.categories) or f"{kind.low:g} - {kind.high:g}"
-            rows.append((*fields[:3], kind.unit if kind.kind == "quantity" else kind.kind, fields[4], range_))
+            rows.append((*fields[:3], kind.unit if kind.kind == "quantity" else kind.kind, fields[4], span(kind)))
     if rows:
         print_table(("code", "name", "LOINC", "unit", "also", "range"), rows)
     else:
         print(f"no code, name or unit holds that text{did_you_mean(text, table)}", file=sys.stderr)
+
+
+def _additions(path: Path) -> Mapping[str, MeasurementKind]:
+    """The own measurements of a cohort, or of a model folder."""
+    from .model import ClinicalModel
+    from .model.model_files import MANIFEST
+    from .records import measurement_table
+    from .sources import Cohort
+
+    if (path / MANIFEST).is_file():
+        return ClinicalModel.load(path).own_measurements_
+    return {code: kind for code, kind in Cohort.open(path).table.items() if code not in measurement_table()}
 
 
 @app.command()
@@ -426,7 +445,7 @@ def predict(
         loaded.config_ = with_options(loaded.config_, "vitals", convert_suspect=True)
     if fallback is not None:
         loaded.config_ = with_options(loaded.config_, "trust", fallback=fallback.value)
-    opened = Cohort.open(cohort, ignore=ignore or ())
+    opened = Cohort.open(cohort, ignore=ignore or (), known=loaded.own_measurements_)
     with progress(quiet, "scoring") as (advance, say):
         try:
             scored = score_to_file(
@@ -468,7 +487,7 @@ def evaluate(
 
     check_free(out, overwrite=overwrite)
     loaded = ClinicalModel.load(model)
-    opened = Cohort.open(cohort, ignore=ignore or ())
+    opened = Cohort.open(cohort, ignore=ignore or (), known=loaded.own_measurements_)
     with progress(quiet, "scoring") as (advance, _):
         found = figures_of(loaded, opened, split=split, all_patients=all_patients, progress=advance)
     found.write(out, overwrite=overwrite)

@@ -15,12 +15,14 @@ from ..records import (
     RULES,
     Batch,
     InputError,
+    MeasurementTable,
     ModelError,
     PatientRecord,
     Predictions,
     Problem,
     RuleScores,
     Target,
+    measurement_table,
 )
 from ..sources import Cohort
 from ..trust.fallback import NONE, fall_back
@@ -90,6 +92,11 @@ class ClinicalModel:
     @property
     def targets(self) -> dict[str, Target]:
         return self.targets_
+
+    @property
+    def table(self) -> MeasurementTable:
+        """The package's measurement table with what the training cohort added."""
+        return measurement_table().extended(self.own_measurements_)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -180,9 +187,8 @@ class ClinicalModel:
         )
 
     def with_own_measurements(self, batch: Batch) -> Batch:
-        """With the codes that the training cohort added to the measurement table, where the batch's has none such."""
-        missing = {code: kind for code, kind in self.own_measurements_.items() if code not in batch.table}
-        return replace(batch, table=batch.table.extended(missing))
+        """With the codes that the training cohort added to the measurement table, as the model knows them."""
+        return replace(batch, table=batch.table.as_learnt(self.own_measurements_))
 
     def probabilities(self, value: np.ndarray) -> np.ndarray:
         """Log-odds (n, T) -> probabilities; the softmax within an exclusive group."""

@@ -134,4 +134,6 @@ def _finite(kind: MeasurementKind) -> dict[str, Any]:
 
 def _kind_of(state: Mapping[str, Any]) -> MeasurementKind:
     low, high = (-inf if state["low"] is None else state["low"]), (inf if state["high"] is None else state["high"])
-    return MeasurementKind(**{**state, "low": low, "high": high, "categories": tuple(state["categories"])})
+    units = {unit: tuple(scale) for unit, scale in state["units"].items()}
+    tuples = {"units": units, "categories": tuple(state["categories"])}
+    return MeasurementKind(**{**state, "low": low, "high": high, **tuples})

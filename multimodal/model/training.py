@@ -12,9 +12,10 @@ import numpy as np
 
 from ..encoders.inputs import READERS
 from ..learning.devices import pick_device
-from ..records import CohortError, MeasurementKind, Problem, Target, UsageError, measurement_table
+from ..records import CohortError, MeasurementKind, Problem, Target, UsageError
 from ..trust.tabulate import tabulate
 from ..trust.thresholds import choose_threshold
+from ..vitals import learnt_additions, settle_levels
 from .baselines import Baselines, fit_baselines, rule_answers, score_rules
 from .config import Config
 from .cross_fitting import CrossFitted, cross_fit, new_encoder
@@ -69,7 +70,8 @@ def train(
         held_out = sorted(set(left_out.patient_ids))
     problems: list[Problem] = []
     targets, labels = usable_targets(cohort, problems)
-    batch = cohort.batch()
+    batch, rare = settle_levels(cohort.batch())
+    problems += rare
     inputs = {}
     for modality in READERS:
         if not getattr(config, modality).encoders:
@@ -138,7 +140,7 @@ def train(
         figures=tabulate(scored, random_state=config.train.seed),
         summary=_summary(cohort, batch, targets, labels, fitted, stack, groups),
         problems=problems,
-        own_measurements={code: kind for code, kind in batch.table.items() if measurement_table().get(code) != kind},
+        own_measurements=learnt_additions(batch.table),
     )
 
 

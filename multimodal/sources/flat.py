@@ -87,7 +87,10 @@ def open_flat(
 
 
 def read_header(look: TextTable, description: Description, beside: str) -> Header:
-    """What the columns mean. beside: the name of the TOML file. Raises CohortError: UNKNOWN_COLUMN, all of them named; COHORT_FORM without record_id."""
+    """What the columns mean. beside: the name of the TOML file.
+
+    Raises CohortError: UNKNOWN_COLUMN, all of them named; COHORT_FORM without record_id.
+    """
     table = description.table
     codes, labels, unknown = {}, {}, {}
     # A column that is declared as a measurement and listed as an attribute is both.

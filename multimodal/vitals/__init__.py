@@ -1,6 +1,7 @@
 """Measurements to checked values in the table's units, named feature columns, and bedside scores."""
 
 from .checking import Checked, check, present
+from .levels import learnt_additions, settle_levels
 from .monotone import Constraint, directions, read_constraints
 from .plans import FeaturePlan, plan
 from .scores import news2, qsofa, rule_scores, shock_index, sofa
@@ -14,12 +15,14 @@ __all__ = [
     "check",
     "directions",
     "features",
+    "learnt_additions",
     "news2",
     "plan",
     "present",
     "qsofa",
     "read_constraints",
     "rule_scores",
+    "settle_levels",
     "shock_index",
     "sofa",
 ]

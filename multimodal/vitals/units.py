@@ -37,7 +37,7 @@ def is_fraction(kind: MeasurementKind) -> bool:
 
 def plausible(kind: MeasurementKind, values: np.ndarray) -> np.ndarray:
     """bool (n,): inside the table's range, ends included up to rounding; NaN is not, nor anything beyond LARGEST."""
-    slack = _ROUNDING * max(1.0, *(abs(limit) for limit in (kind.low, kind.high) if isfinite(limit)))
+    slack = _ROUNDING * max([1.0, *(abs(limit) for limit in (kind.low, kind.high) if isfinite(limit))])
     return (values >= max(kind.low, -LARGEST) - slack) & (values <= min(kind.high, LARGEST) + slack)
 
 

@@ -7,9 +7,10 @@ import csv
 import pint
 import pytest
 
-from multimodal.records import measurement_table
+from multimodal.records import MeasurementKind, measurement_table, span
 
 TABLE = measurement_table()
+INF = float("inf")
 QUANTITIES = [kind for kind in TABLE.values() if kind.kind == "quantity"]
 
 # Standard atomic weights, conventional values: IUPAC, 2021.
@@ -306,3 +307,18 @@ def test_ranges_are_ordered_and_no_unit_is_its_own_other_unit():
 )
 def test_common_spellings_of_units_are_read_as_ucum(written, ucum):
     assert TABLE.ucum(written) == ucum
+
+
+def test_what_may_be_given_is_said_in_words():
+    ends = {"from 0": (0.0, INF), "up to 5": (-INF, 5.0), "0 to 5": (0.0, 5.0), "": (-INF, INF)}
+    for words, (low, high) in ends.items():
+        assert span(MeasurementKind("x", "x", "", "quantity", "kg", low, high)) == words
+    assert (span(TABLE["supplemental_oxygen"]), span(TABLE["consciousness_acvpu"])) == ("0, 1", "A, C, V, P, U")
+
+
+def test_a_code_that_a_cohort_declares_as_another_kind_is_what_the_model_learnt():
+    learnt = MeasurementKind("x", "x", "", "flag", "1", -INF, INF)
+    theirs = TABLE.extended({"X": MeasurementKind("X", "x", "", "quantity", "kg", 0.0, 5.0)})
+    known = theirs.as_learnt({"x": learnt})
+
+    assert known[known.resolve("X")] == learnt

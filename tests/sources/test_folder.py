@@ -163,7 +163,8 @@ def test_an_empty_file_is_no_records(cohort_folder):
             (
                 {"toml": f'schema = 1\n[measurements."{name}"]\nunit = "Hz"'},
                 f"COHORT_FORM: cohort.toml: [measurements.{name}] heart_rate is in the measurement table already "
-                "(Heart rate, /min): use it, or choose another name. `multimodal new DIR` writes an empty cohort that shows the form.",
+                "(Heart rate, /min): use it, or choose another name. "
+                "`multimodal new DIR` writes an empty cohort that shows the form.",
             )
             for name in ("heart_rate", "Heart_Rate", "8867-4")
         ),
@@ -247,11 +248,11 @@ censored = true
         ('"x [mg]"]', "[measurements] 'x [mg]' cannot be a code: it holds '['."),
         ('""]', "[measurements] '' cannot be a code: it is empty."),
         (
-            "Grip]\n[measurements.grip",
+            "Grip]\n[measurements.grip]",
             "[measurements] 'grip' cannot be a code: 'Grip' is declared too, and codes are the",
         ),
         (
-            "mean.radius",
+            "mean.radius]",
             "[measurements.mean] unknown table 'radius': a name with a dot is quoted, [measurements.\"mean.ra",
         ),
         ('x]\nkind = "text"', "[measurements.x] `kind` must be one of quantity, category, flag, not 'text'."),
