@@ -504,7 +504,7 @@ def test_codes_finds_by_name_code_and_loinc(run):
 
         assert status == 0
         assert [line.split() for line in out.splitlines()[1:2]] == [
-            ["heart_rate", "Heart", "rate", "8867-4", "/min", "10", "-", "300"]
+            ["heart_rate", "Heart", "rate", "8867-4", "/min", "10", "to", "300"]
         ]
 
 

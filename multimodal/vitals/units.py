@@ -61,7 +61,8 @@ def suspects(kind: MeasurementKind, given: str, values: np.ndarray) -> tuple[np.
     converted = np.full(len(values), np.nan)
     units: list[str] = []
     for unit, factor, offset in other_units(kind, given):
-        there = values * factor + offset
+        with np.errstate(over="ignore"):  # an infinite number is not plausible
+            there = values * factor + offset
         fits = plausible(kind, there)
         which[fits], converted[fits] = len(units), there[fits]
         times += fits
