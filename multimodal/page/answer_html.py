@@ -15,13 +15,14 @@ from ..model import ClinicalModel
 from ..records import (
     REASONS,
     RULES,
+    MeasurementTable,
     Prediction,
     Problem,
     Rule,
     RuleScore,
     Target,
     TargetPrediction,
-    measurement_table,
+    span,
 )
 from .answering import placed
 from .read_words import image_words, note_words
@@ -106,15 +107,16 @@ def about_html(model: ClinicalModel) -> str:
     )
 
 
-def codes_html(codes: Sequence[str]) -> str:
-    """The measurements `codes`, with the units that are accepted."""
-    table = measurement_table()
+def codes_html(codes: Sequence[str], table: MeasurementTable) -> str:
+    """The measurements `codes` of `table`, with the units and the values that are accepted."""
     rows = "".join(
-        f"<tr><td><code>{escape(kind.code)}</code></td><td>{escape(kind.display)}</td><td>{escape(kind.unit)}</td>"
-        f"<td>{escape(', '.join(kind.units))}</td></tr>"
-        for kind in (table[code] for code in codes if code in table)
+        f"<tr><td><code>{escape(kind.code)}</code></td><td>{escape(kind.display)}</td>"
+        f"<td>{escape(kind.unit if kind.kind == 'quantity' else kind.kind)}</td>"
+        f"<td>{escape(', '.join(kind.units))}</td><td>{escape(span(kind))}</td></tr>"
+        for kind in (table[code] for code in codes)
     )
-    head = "<thead><tr><th>Code</th><th>Name</th><th>Unit</th><th>Also accepted</th></tr></thead>"
+    names = ("Code", "Name", "Unit", "Also accepted", "Values")
+    head = f"<thead><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr></thead>"
     return f"<table class='mm-table'>{head}<tbody>{rows}</tbody></table>"
 
 

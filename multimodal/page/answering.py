@@ -11,7 +11,7 @@ import numpy as np
 from ..encoders.inputs import preparation_of
 from ..imaging import load
 from ..model import ClinicalModel
-from ..records import PatientRecord, Prediction, Problem, measurement_table
+from ..records import MeasurementTable, PatientRecord, Prediction, Problem
 from ..sources import Cohort
 from .private import Picture, on_disk
 
@@ -35,9 +35,8 @@ class Filled:
     values: Mapping[str, str] | None = None
     rows: Sequence[Sequence[str]] = ()
 
-    def measurements(self) -> list[tuple[str, dict]]:
-        """(place for messages, fields of a Measurement) of everything that was typed."""
-        table = measurement_table()
+    def measurements(self, table: MeasurementTable) -> list[tuple[str, dict]]:
+        """(place for messages, fields of a Measurement) of everything that was typed. table: the model's."""
         typed = [
             (table[code].display, {"code": code, "value": text.strip()})
             for code, text in (self.values or {}).items()
@@ -56,7 +55,7 @@ def answer(model: ClinicalModel, filled: Filled) -> tuple[Prediction, list[str]]
 
     Raises RecordError if what was typed is no record (an age of 200, a row without a code).
     """
-    typed = filled.measurements()
+    typed = filled.measurements(model.table)
     with on_disk(filled.picture) as (root, name):
         record = PatientRecord(
             record_id=RECORD_ID,
@@ -94,12 +93,11 @@ def placed(where: str, places: Sequence[str]) -> str:
 
 
 def learnt_codes(model: ClinicalModel) -> list[str]:
-    """The measurements that the model learnt from, in the order of the measurement table."""
+    """The measurements that the model learnt from, in the order of its measurement table: its own come last."""
     encoders = [encoder for named in model.encoders_.values() for encoder in named.values()]
     plans = [encoder.plan_ for encoder in encoders if hasattr(encoder, "plan_")]
     learnt = {code for plan in plans for code in (*plan.series, *plan.single, *plan.flags, *plan.categories)}
-    table = list(measurement_table())
-    return sorted(learnt, key=lambda code: (table.index(code) if code in table else len(table), code))
+    return [code for code in model.table if code in learnt]
 
 
 def as_filled(record: PatientRecord, picture: Picture | None) -> Filled:

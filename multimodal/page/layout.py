@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import gradio as gr
 
 from ..model import ClinicalModel
-from ..records import ItemError, RecordError, measurement_table
+from ..records import ItemError, MeasurementKind, RecordError, span
 from ..sources import Cohort
 from .answer_html import NOTICE, START, about_html, answer_html, codes_html, mistakes_html, preview_html
 from .answering import Filled, answer, learnt_codes, look_at
@@ -16,6 +16,7 @@ from .examples import Example, ready_examples, warm_up
 from .private import Picture, take_upload
 
 NAMED_FIELDS = 8
+OWN_FIELDS = 40
 EMPTY_ROWS = 3
 COLUMNS = ("Measurement", "Value", "Unit", "Hours")
 TRAINED_ON = "The model was trained on some of these patients: of them it is too sure."
@@ -25,12 +26,15 @@ PRIVATE = {"api_visibility": "private"}
 class Form:
     """What the events call, without gradio: text and pictures in, HTML out.
 
-    codes  the measurements with a field of their own
+    codes  the measurements with a field of their own: the first few of the package's table, and the model's own, whose
+           codes nobody else knows
     """
 
     def __init__(self, model: ClinicalModel):
         self.model = model
-        self.codes = [code for code in learnt_codes(model) if code in measurement_table()][:NAMED_FIELDS]
+        learnt = learnt_codes(model)
+        own = [code for code in learnt if code in model.own_measurements_]
+        self.codes = [code for code in learnt if code not in own][:NAMED_FIELDS] + own[:OWN_FIELDS]
         # The encoders are shared: two answers at a time would not be quicker, and torch counts its threads globally.
         self._one_at_a_time = threading.Lock()
 
@@ -51,7 +55,9 @@ class Form:
             with self._one_at_a_time:
                 prediction, places = answer(self.model, filled)
         except RecordError as error:
-            return mistakes_html(error.problems, [place for place, _ in filled.measurements()]), filled.picture
+            return mistakes_html(
+                error.problems, [place for place, _ in filled.measurements(self.model.table)]
+            ), filled.picture
         return answer_html(self.model, prediction, places, deleted=left is not filled.picture), left
 
 
@@ -61,7 +67,7 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
     examples = ready_examples(model, cohort) if cohort is not None else []
     if not examples:
         warm_up(model)
-    table = measurement_table()
+    table = model.table
     with gr.Blocks(title="multimodal-clinical", analytics_enabled=False, delete_cache=(60, 600)) as page:
         gr.HTML(f"<div class='mm-notice' role='note'>{NOTICE}</div>", elem_id="mm-notice")
         gr.HTML(
@@ -90,12 +96,7 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
                     choices = [("unknown", ""), ("female", "female"), ("male", "male"), ("other", "other")]
                     sex = gr.Dropdown(choices, value="", label="Sex", min_width=100)
                 with gr.Row(elem_id="mm-fields"):
-                    fields = [
-                        gr.Textbox(
-                            label=_label(table[code]), placeholder=_range(table[code]), min_width=120, max_lines=1
-                        )
-                        for code in form.codes
-                    ]
+                    fields = [_field(table[code]) for code in form.codes]
                 rows = gr.Dataframe(
                     [[""] * len(COLUMNS)] * EMPTY_ROWS,
                     headers=list(COLUMNS),
@@ -116,7 +117,7 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
         with gr.Accordion("About this model", open=False):
             gr.HTML(about_html(model))
         with gr.Accordion("Measurements that this model learnt from", open=False):
-            gr.HTML(codes_html(learnt_codes(model)))
+            gr.HTML(codes_html(learnt_codes(model), table))
 
         inputs = [picture, note, age, sex, rows, *fields]
         filling = [picture, preview, note, age, sex, rows, *fields]
@@ -145,9 +146,10 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
     return page.queue(max_size=16, default_concurrency_limit=2, api_open=False)
 
 
-def _label(kind) -> str:
-    return f"{kind.display}{f', {kind.unit}' if kind.unit not in ('', '1') else ''}"
-
-
-def _range(kind) -> str:
-    return f"{kind.low:g} to {kind.high:g}"
+def _field(kind: MeasurementKind) -> gr.Textbox | gr.Dropdown:
+    """Where a value is typed, or, of a flag or a category, chosen."""
+    label = f"{kind.display}{f', {kind.unit}' if kind.unit not in ('', '1') else ''}"
+    if kind.kind == "quantity":
+        return gr.Textbox(label=label, placeholder=span(kind), min_width=120, max_lines=1)
+    choices = [("no", "0"), ("yes", "1")] if kind.kind == "flag" else [(level, level) for level in kind.categories]
+    return gr.Dropdown([("unknown", ""), *choices], value="", label=label, min_width=120)

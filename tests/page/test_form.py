@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from multimodal import ClinicalModel, Cohort, Config, Note, PatientRecord, Target
-from multimodal.page.answer_html import NOTICE, answer_html
-from multimodal.page.answering import Filled, answer, look_at
+from multimodal.page.answer_html import NOTICE, answer_html, codes_html
+from multimodal.page.answering import Filled, answer, learnt_codes, look_at
 from multimodal.page.examples import ready_examples
+from multimodal.page.layout import Form, layout
 from multimodal.page.private import UPLOAD_BYTES, Picture, suffix_of, take_upload
-from multimodal.records import ItemError
+from multimodal.records import ItemError, MeasurementKind
 
 
 def words(page: str) -> str:
@@ -250,3 +251,68 @@ def test_what_was_read_of_an_image_stands_under_it_and_in_the_answer(form, uploa
 
     assert line in words(preview)
     assert line in words(page)
+
+
+@pytest.fixture(scope="module")
+def plain_model(tmp_path_factory) -> ClinicalModel:
+    """A model of a table of one's own, saved and loaded."""
+    rng, infinity = np.random.default_rng(0), float("inf")
+    y = rng.integers(0, 2, 60)
+    own = [
+        MeasurementKind("dyspnoea", "Short of <breath>", "", "flag", "1", -infinity, infinity),
+        MeasurementKind("smoking", "Smoking", "", "category", "1", -infinity, infinity, {}, ("never", "current")),
+        MeasurementKind("crp_hs", "CRP", "", "quantity", "mg/L", 0.0, 500.0, {"mg/dL": (10.0, 0.0)}),
+        MeasurementKind("ratio", "Ratio", "", "quantity", "1", 0.0, infinity),
+    ]
+    records = [
+        PatientRecord(
+            record_id=f"r{i}",
+            patient_id=f"p{i}",
+            measurements=[
+                {"code": "dyspnoea", "value": str(y[i])},
+                {"code": "smoking", "value": "never" if i % 3 else "current"},
+                {"code": "crp_hs", "value": 1.0 + i},
+                {"code": "ratio", "value": 0.1 * i},
+                {"code": "heart_rate", "value": 60.0 + i},
+            ],
+            labels={"mi": int(y[i])},
+        )
+        for i in range(60)
+    ]
+    config = Config.model_validate({"vitals": {"encoders": ["logistic"]}})
+    cohort = Cohort.from_records(records, measurements={kind.code: kind for kind in own})
+    folder = tmp_path_factory.mktemp("plain") / "model"
+    ClinicalModel(config).fit(cohort).save(folder)
+    return ClinicalModel.load(folder)
+
+
+def test_a_models_own_measurements_have_fields_with_their_names_ranges_and_levels(plain_model, folder):
+    form = Form(plain_model)
+    fields = {
+        component["props"]["label"]: component["props"]
+        for component in layout(plain_model, None).config["components"]
+        if component["props"].get("label")
+    }
+
+    assert form.codes == ["heart_rate", "dyspnoea", "smoking", "crp_hs", "ratio"]
+    assert [value for _, value in fields["Short of <breath>"]["choices"]] == ["", "0", "1"]
+    assert [value for _, value in fields["Smoking"]["choices"]] == ["", "never", "current"]
+    assert (fields["CRP, mg/L"]["placeholder"], fields["Ratio"]["placeholder"]) == ("0 to 500", "from 0")
+
+
+def test_a_models_own_measurements_are_typed_in_and_judged(plain_model, folder):
+    form = Form(plain_model)
+    page, _ = form.score(Filled(values={"dyspnoea": "1", "smoking": "curent", "crp_hs": "999"}))
+    typed, _ = form.score(Filled(rows=[["crp_hs", "1", "mg/dl", ""], ["Dyspnoea", "yes", "", ""]]))
+
+    assert "Smoking: smoking 'curent' is none of never, current; did you mean 'current'?" in words(page)
+    assert "CRP: crp_hs 999 is outside 0-500 mg/L" in words(page)
+    assert "vitals used" in words(typed)
+    assert "Not used" not in words(typed)
+
+
+def test_the_list_of_measurements_shows_a_models_own(plain_model):
+    page = codes_html(learnt_codes(plain_model), plain_model.table)
+
+    assert "<td>Short of &lt;breath&gt;</td><td>flag</td><td></td><td>0, 1</td>" in page
+    assert "<code>crp_hs</code></td><td>CRP</td><td>mg/L</td><td>mg/dL</td><td>0 to 500</td>" in page
