@@ -39,6 +39,7 @@ from .textfiles import SURPLUS, WHERE
 
 Problems = list[tuple[int, Problem]]
 ITEM_TABLES = ("measurements", "notes", "images")
+TABLES = ("patients", *ITEM_TABLES)
 
 
 def _choices(form: type, field: str) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ def assemble(
     """
     problems = list(problems)
     n = len(record_ids)
-    rows = {name: _sound(rows.get(name), problems) for name in ("patients", "measurements", "notes", "images")}
+    rows = {name: _sound(rows.get(name), problems) for name in TABLES}
     age_years, sex, prediction_times = _patients(rows["patients"], n, problems)
     measurements = _measurements(rows["measurements"], prediction_times, problems)
     measurements["unit"] = _with_declared_units(measurements, table, declared)
@@ -137,7 +138,7 @@ def _measurements(rows: pa.Table | None, times: list[str], problems: Problems) -
     if rows is None:
         return empty_measurements()
     record = rows[RECORD].to_numpy()
-    hours, refused = relative_hours(_texts(rows, "time"), record, times)
+    hours, refused = _hours(rows, times)
     for i in np.flatnonzero(pc.equal(rows["code"], "").to_numpy()):
         refused[int(i)] = ItemError("BAD_VALUE", "no code")
     _report(rows, refused, problems)
@@ -205,7 +206,13 @@ def _images(rows: pa.Table | None, times: list[str], root: Path, problems: Probl
 
 
 def _hours(rows: pa.Table, times: list[str]) -> tuple[np.ndarray, dict[int, ItemError]]:
-    return relative_hours(_texts(rows, "time"), rows[RECORD].to_numpy(), times)
+    """Hours of each row, 0 without a time, and the refused rows: see `relative_hours`."""
+    hours = np.zeros(len(rows))
+    timed = np.flatnonzero(pc.not_equal(rows["time"], "").to_numpy())
+    if not len(timed):
+        return hours, {}
+    hours[timed], refused = relative_hours(rows["time"].take(timed).to_numpy(), rows[RECORD].to_numpy()[timed], times)
+    return hours, {int(timed[i]): error for i, error in refused.items()}
 
 
 def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
@@ -231,10 +238,10 @@ def raw_table(name: str, columns: Mapping[str, Sequence]) -> pa.Table:
     table = {}
     for column in (*COLUMNS[name][1:], WHERE):
         cells = columns.get(column)
-        table[column] = pa.repeat("", count) if cells is None else _cells(cells)
+        table[column] = pa.repeat("", count) if cells is None else _cells(cells, pa.string())
     table[SURPLUS] = pa.array(np.zeros(count, dtype=bool))
-    return pa.table(table | {RECORD: pa.array(columns[RECORD], pa.int64())})
+    return pa.table(table | {RECORD: _cells(columns[RECORD], pa.int64())})
 
 
-def _cells(cells: Sequence) -> pa.Array | pa.ChunkedArray:
-    return cells if isinstance(cells, (pa.Array, pa.ChunkedArray)) else pa.array(cells, pa.string())
+def _cells(cells: Sequence, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    return cells if isinstance(cells, (pa.Array, pa.ChunkedArray)) else pa.array(cells, kind)

@@ -29,7 +29,7 @@ from ..records import (
     did_you_mean,
     shown,
 )
-from .assemble import assemble, prediction_times
+from .assemble import TABLES, assemble, prediction_times
 from .description import Description
 from .fingerprint import marks
 from .flat import open_flat
@@ -42,7 +42,7 @@ from .textfiles import ATTRIBUTE, SURPLUS
 
 
 class Source(Protocol):
-    """Where records come from; `rows` delivers raw tables (see assemble.py)."""
+    """Where records come from; `rows` delivers raw tables, at least those that are named (see assemble.py)."""
 
     root: Path
     description: Description
@@ -55,7 +55,9 @@ class Source(Protocol):
     def targets(self) -> dict[str, Target]: ...
     @property
     def attributes(self) -> tuple[str, ...]: ...
-    def rows(self, positions: np.ndarray) -> tuple[Mapping[str, pa.Table | None], list[tuple[int, Problem]]]: ...
+    def rows(
+        self, positions: np.ndarray, names: Collection[str] = TABLES
+    ) -> tuple[Mapping[str, pa.Table | None], list[tuple[int, Problem]]]: ...
     def read_labels(self) -> Labels: ...
     def fingerprint(self) -> str: ...
 
@@ -218,7 +220,7 @@ class Cohort:
             raise UsageError(f"the cohort has no attribute {shown(name)}{did_you_mean(name, self.attributes)}")
         values = np.full(len(self), "", dtype=object)
         for low in range(0, len(self), 4096):
-            patients = self._source.rows(self._rows[low : low + 4096])[0]["patients"]
+            patients = self._source.rows(self._rows[low : low + 4096], ["patients"])[0]["patients"]
             if patients is not None:
                 patients = patients.filter(pc.invert(patients[SURPLUS]))
                 values[low + patients[RECORD].to_numpy()] = patients[ATTRIBUTE + name].to_numpy()
@@ -256,7 +258,7 @@ class Cohort:
         whole = hashlib.sha256(self._source.fingerprint().encode())
         whole.update(self._rows.astype("<i8").tobytes())
         for low in range(0, len(self), 4096):
-            rows, _ = self._source.rows(self._rows[low : low + 4096])
+            rows, _ = self._source.rows(self._rows[low : low + 4096], ["notes", "images"])
             whole.update(marks(self.root, rows["notes"]) + marks(self.root, rows["images"]))
         return whole.hexdigest()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +21,7 @@ from .labels import Labels, LabelSheet
 from .roster import Roster
 from .store import MEMORY_BYTES, RECORD, Store
 from .tables import COLUMNS, FLAT_COLUMNS
-from .textfiles import ATTRIBUTE, SUFFIXES, SURPLUS, WHERE, TextTable, look_at
+from .textfiles import SUFFIXES, SURPLUS, WHERE, TextTable, look_at
 
 _PERSON = COLUMNS["patients"][1:]
 _CODE = re.compile(r"(?P<code>.*?)\s*(?:\[(?P<unit>.*)\])?")
@@ -28,12 +29,18 @@ _CODE = re.compile(r"(?P<code>.*?)\s*(?:\[(?P<unit>.*)\])?")
 
 @dataclass(frozen=True)
 class Header:
-    """What the columns mean. codes: {column: (code, unit)}; labels: {column: label's name}, whether a target has it or
-    not."""
+    """What the columns mean. codes: {column: (code, unit)}, the table's unit where the header gives none; labels:
+    {column: label's name}, whether a target has it or not; others: those of note and image that are there."""
 
     codes: Mapping[str, tuple[str, str]]
     labels: Mapping[str, str]
     attributes: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The columns that hold items."""
+        return (*self.codes, *self.others)
 
 
 def open_flat(
@@ -62,14 +69,8 @@ def open_flat(
         roster.add(chunk)
     problems = look.problems + roster.problems()
     store = Store(len(roster.record_ids), look.size, memory_bytes=memory_bytes)
-    attributes = [ATTRIBUTE + name for name in header.attributes]
-    for start, chunk in _numbered(look, {*header.codes, *_PERSON, "note", "image"}, header.attributes):
-        records = np.arange(start, start + len(chunk))
-        store.add("patients", records, chunk.select([*_PERSON[1:4], *attributes, WHERE, SURPLUS]))
-        sound = chunk.filter(pc.invert(chunk[SURPLUS]))
-        sound_records = records[~chunk[SURPLUS].to_numpy()]
-        for name, rows in _items(sound, sound_records, header):
-            store.add(name, rows[RECORD].to_numpy(), rows.drop_columns([RECORD]))
+    for start, chunk in _numbered(look, [*_PERSON[1:4], *header.items], header.attributes):
+        store.add("rows", np.arange(start, start + len(chunk)), chunk)
     store.finish()
     return TableSource(
         root=path.resolve().parent,
@@ -77,7 +78,7 @@ def open_flat(
         record_ids=np.array(roster.record_ids, dtype=object),
         patient_ids=np.array(roster.patient_ids, dtype=object),
         splits=np.array(roster.splits, dtype=object),
-        store=store,
+        read_rows=partial(_tables, store, header),
         files=[file for file in (path, beside) if file.exists()],
         read_targets=lambda: _targets(look, header, description),
         read_labels=lambda: _labels(look, _targets(look, header, description), len(roster.record_ids)),
@@ -102,15 +103,16 @@ def read_header(look: TextTable, description: Description, beside: str) -> Heade
             continue
         if column.startswith("label."):
             labels[column] = column[6:]
-        elif code and table.resolve(code["code"]):
-            codes[column] = (code["code"], (code["unit"] or "").strip())
+        elif code and (name := table.resolve(code["code"])):
+            codes[column] = (code["code"], (code["unit"] or "").strip() or table[name].unit)
         else:
             unknown[column] = did_you_mean(column.partition("[")[0].strip(), [*known, *table])
     advice = f" A measurement of your own is declared in {beside}, as [measurements.NAME]."
     refuse_unknown(look, unknown, advice)
     if look.columns and "record_id" not in look.columns:
         raise CohortError("COHORT_FORM", f"{look.path.name} lacks the column record_id.")
-    return Header(codes, labels, description.attributes)
+    others = tuple(name for name in ("note", "image") if name in look.columns)
+    return Header(codes, labels, description.attributes, others)
 
 
 def _numbered(
@@ -123,22 +125,45 @@ def _numbered(
         start += len(chunk)
 
 
-def _items(chunk: pa.Table, records: np.ndarray, header: Header) -> Iterator[tuple[str, pa.Table]]:
-    """The raw item tables of a chunk; an empty cell is no item."""
-    for name, column, field in (("notes", "note", "text"), ("images", "image", "path")):
-        there = pc.not_equal(pc.utf8_trim_whitespace(chunk[column]), "")
-        if pc.any(there).as_py():
-            rows, places = chunk.filter(there), records[there.to_numpy()]
-            yield name, raw_table(name, {RECORD: places, field: rows[column], WHERE: rows[WHERE]})
-    parts = []
-    for column, (code, unit) in header.codes.items():
-        there = pc.not_equal(chunk[column], "")
-        rows, places = chunk.filter(there), records[there.to_numpy()]
-        where = pc.binary_join_element_wise(rows[WHERE], f"column {column}", " ")
-        same = {"code": pa.repeat(code, len(rows)), "unit": pa.repeat(unit, len(rows))}
-        parts.append(raw_table("measurements", {RECORD: places, "value": rows[column], WHERE: where, **same}))
-    if parts:
-        yield "measurements", pa.concat_tables(parts)
+def _tables(store: Store, header: Header, positions: np.ndarray, names: Collection[str]) -> dict[str, pa.Table | None]:
+    """The raw tables `names` of the records at `positions`, made of their rows; an empty cell is no item."""
+    held = {"patients": True, "measurements": bool(header.codes), "notes": "note" in header.others}
+    held["images"] = "image" in header.others
+    rows = store.rows("rows", positions) if any(held[name] for name in names) else None
+    if rows is None:
+        return dict.fromkeys(names)
+    sound = rows.filter(pc.invert(rows[SURPLUS])) if pc.any(rows[SURPLUS]).as_py() else rows
+    sound = sound.combine_chunks()
+    make = {
+        "patients": lambda: rows.drop_columns(list(header.items)),
+        "measurements": lambda: _measurements(sound, header.codes),
+        "notes": lambda: _cells(sound, "notes", "note", "text"),
+        "images": lambda: _cells(sound, "images", "image", "path"),
+    }
+    return {name: make[name]() if held[name] else None for name in names}
+
+
+def _cells(rows: pa.Table, name: str, column: str, field: str) -> pa.Table:
+    """The raw table of notes or images in one column."""
+    there = rows.filter(pc.not_equal(pc.utf8_trim_whitespace(rows[column]), ""))
+    return raw_table(name, {RECORD: there[RECORD], field: there[column], WHERE: there[WHERE]})
+
+
+def _measurements(rows: pa.Table, codes: Mapping[str, tuple[str, str]]) -> pa.Table:
+    """The raw table of the measurements in all columns, by record."""
+    there = np.stack([pc.not_equal(rows[column], "").to_numpy() for column in codes], axis=1)
+    row, column = (pa.array(places, pa.int32()) for places in np.nonzero(there))
+    cells = pa.chunked_array([chunk for name in codes for chunk in rows[name].chunks], pa.string()).combine_chunks()
+    own_codes, own_units = (pa.array(texts, pa.string()).dictionary_encode() for texts in zip(*codes.values()))
+    places = pa.array([f"column {name}" for name in codes], pa.string())
+    columns = {
+        RECORD: rows[RECORD].take(row),
+        "value": cells.take(pa.array(column.to_numpy().astype(np.int64) * len(rows) + row.to_numpy())),
+        "code": own_codes.take(column),
+        "unit": own_units.take(column),
+        WHERE: pc.binary_join_element_wise(rows[WHERE].take(row), places.take(column), " "),
+    }
+    return raw_table("measurements", columns)
 
 
 def _targets(look: TextTable, header: Header, description: Description) -> dict[str, Target]:

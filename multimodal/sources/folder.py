@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..records import CohortError, MeasurementKind, Problem, Target, did_you_mean, shown
-from .assemble import ITEM_TABLES
+from .assemble import ITEM_TABLES, TABLES
 from .description import Description, read_description
 from .fingerprint import hash_files
 from .labels import Labels, LabelSheet
@@ -27,6 +27,7 @@ from .textfiles import SUFFIXES, TextTable, look_at
 class TableSource:
     """Records whose rows lie in a Store: what cohort folders and flat files become.
 
+    read_rows         (positions, names of tables) -> these raw tables of the records at `positions`
     record_ids, patient_ids, splits  object (n,)
     files             whose bytes make the fingerprint: all that is read but the labels, the notes' files and the images
     read_targets, read_labels  are called when these are asked for: scoring does not depend on them
@@ -39,7 +40,7 @@ class TableSource:
     record_ids: np.ndarray
     patient_ids: np.ndarray
     splits: np.ndarray
-    store: Store
+    read_rows: Callable[[np.ndarray, Collection[str]], dict[str, pa.Table | None]]
     files: Sequence[Path]
     read_targets: Callable[[], dict[str, Target]]
     read_labels: Callable[[], Labels]
@@ -54,11 +55,15 @@ class TableSource:
     def attributes(self) -> tuple[str, ...]:
         return self.description.attributes
 
-    def rows(self, positions: np.ndarray) -> tuple[dict[str, pa.Table | None], list[tuple[int, Problem]]]:
-        """The raw tables of the records at `positions`, and what was wrong with them already."""
-        tables = {name: self.store.rows(name, positions) for name in ("patients", *ITEM_TABLES)}
-        problems = [(i, p) for i, position in enumerate(positions) for p in self.record_problems.get(int(position), ())]
-        return tables, problems
+    def rows(
+        self, positions: np.ndarray, names: Collection[str] = TABLES
+    ) -> tuple[dict[str, pa.Table | None], list[tuple[int, Problem]]]:
+        """The raw tables `names` of the records at `positions`, and what was wrong with them already."""
+        problems = []
+        if self.record_problems:
+            known = [self.record_problems.get(position, ()) for position in positions.tolist()]
+            problems = [(i, problem) for i, found in enumerate(known) for problem in found]
+        return self.read_rows(positions, names), problems
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and bytes of `files`."""
@@ -108,7 +113,7 @@ def open_folder(
         record_ids=record_ids,
         patient_ids=np.array(roster.patient_ids, dtype=object),
         splits=np.array(roster.splits, dtype=object),
-        store=store,
+        read_rows=lambda positions, names: {name: store.rows(name, positions) for name in names},
         files=[path / "cohort.toml", *(look.path for look in looks.values())],
         read_targets=lambda: targets,
         read_labels=lambda: _labels(files.get("labels"), targets, record_ids, description.ignore),

@@ -28,7 +28,7 @@ from ..records import (
     shown,
 )
 from ..records.encoding import UTF16_MARKS, decode
-from .assemble import ITEM_TABLES
+from .assemble import ITEM_TABLES, TABLES
 from .description import Description, read_description, targets_of
 from .fingerprint import hash_files
 from .labels import Labels, LabelSheet
@@ -89,8 +89,12 @@ class JsonLines:
             return dict(self.description.targets)
         return targets_of(self._label_names, f"{self.path.name}: the label")
 
-    def rows(self, positions: np.ndarray) -> tuple[dict[str, pa.Table | None], Problems]:
-        """The raw tables of the records at `positions`, and what was wrong with the lines."""
+    def rows(
+        self, positions: np.ndarray, names: Collection[str] = TABLES
+    ) -> tuple[dict[str, pa.Table | None], Problems]:
+        """All raw tables of the records at `positions`, whichever are named: a line is read as a whole; and what was
+        wrong with the lines."""
+        del names
         records, places, problems = [], [], []
         for i, (position, (entry, found)) in enumerate(zip(positions, self._entries(positions))):
             ids = {"record_id": self.record_ids[position], "patient_id": self.patient_ids[position]}

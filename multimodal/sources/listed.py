@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..records import MeasurementKind, PatientRecord, Problem, Target
-from .assemble import ITEM_TABLES, raw_table
+from .assemble import ITEM_TABLES, TABLES, raw_table
 from .description import Description, targets_of
 from .labels import Labels, LabelSheet
 from .roster import refuse_duplicates
@@ -49,8 +49,11 @@ class ListedRecords:
             return dict(self._targets)
         return targets_of(name for record in self.records for name in record.labels)
 
-    def rows(self, positions: np.ndarray) -> tuple[dict[str, pa.Table | None], list[tuple[int, Problem]]]:
-        """The raw tables of the records at `positions`."""
+    def rows(
+        self, positions: np.ndarray, names: Collection[str] = TABLES
+    ) -> tuple[dict[str, pa.Table | None], list[tuple[int, Problem]]]:
+        """All raw tables of the records at `positions`, whichever are named."""
+        del names
         return tables_of([self.records[i] for i in positions], self.attributes), []
 
     def read_labels(self) -> Labels:

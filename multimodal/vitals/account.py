@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,10 +16,10 @@ class Account:
 
     record  int (n,), the record of each row
     code    int (n,), the code of each row
-    where   object (n,), the place of each row, for messages
+    where   (n,) texts, the place of each row, for messages: those that are needed are read one by one
     """
 
-    def __init__(self, record: np.ndarray, code: np.ndarray, where: np.ndarray):
+    def __init__(self, record: np.ndarray, code: np.ndarray, where: Sequence[str]):
         self._record, self._code, self._where = record, code, where
         self._span = int(code.max()) + 1 if len(code) else 1
         self._found: dict[tuple[str, int], tuple[int, int, Message]] = {}
@@ -27,6 +27,8 @@ class Account:
     def add(self, reason: str, rows: np.ndarray, message: Message) -> None:
         """Rows with one finding. message(row, more) is made for the first row of each record and code;
         `more` is "" or " (and N more)"."""
+        if not len(rows):
+            return
         rows = np.sort(rows)
         key = self._record[rows] * self._span + self._code[rows]
         keys, first, count = np.unique(key, return_index=True, return_counts=True)

@@ -20,7 +20,13 @@ def ordered(rows: Rows, value: np.ndarray) -> np.ndarray:
     """The rows that have a value, by record, code, hours and value."""
     kept = np.flatnonzero(~np.isnan(value))
     key = rows.record[kept] * len(rows.codes) + rows.code[kept]
-    return kept[np.lexsort((value[kept], rows.hours[kept], key))]
+    order = np.argsort(key, kind="stable")
+    kept, again = kept[order], np.diff(key[order]) == 0
+    # Hours and values are compared only where a record has several of a code.
+    places = np.flatnonzero(np.append(again, False) | np.append(False, again)) if len(kept) else kept
+    several = kept[places]
+    kept[places] = several[np.lexsort((value[several], rows.hours[several], key[order][places]))]
+    return kept
 
 
 def merge_equal(rows: Rows, value: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -44,6 +50,7 @@ def _reversed(rows: Rows, value: np.ndarray, kept: np.ndarray, upper: int, lower
     """bool (len(kept),): the values of a pair of codes that are the wrong way round."""
     wrong = np.zeros(len(kept), dtype=bool)
     at = np.flatnonzero((rows.code[kept] == upper) | (rows.code[kept] == lower))
+    at = at[_may_be_reversed(rows.record[kept[at]], value[kept[at]], rows.code[kept[at]] == upper)]
     both = kept[at]
     moment = pd.DataFrame({"r": rows.record[both], "h": rows.hours[both]}).groupby(["r", "h"]).ngroup().to_numpy()
     is_upper = rows.code[both] == upper
@@ -59,6 +66,14 @@ def _reversed(rows: Rows, value: np.ndarray, kept: np.ndarray, upper: int, lower
 
     rows.account.add("INCONSISTENT", both[wrong[at] & ~is_upper], message)
     return wrong
+
+
+def _may_be_reversed(record: np.ndarray, value: np.ndarray, is_upper: np.ndarray) -> np.ndarray:
+    """bool (k,): the values of the records in which, whatever the time, some lower value is above some upper one."""
+    lowest, highest = np.full(record.max(initial=0) + 1, np.inf), np.full(record.max(initial=0) + 1, -np.inf)
+    np.minimum.at(lowest, record[is_upper], value[is_upper])
+    np.maximum.at(highest, record[~is_upper], value[~is_upper])
+    return (highest > lowest)[record]
 
 
 def warn_of_unequal(rows: Rows, value: np.ndarray, kept: np.ndarray, levels: Mapping[str, tuple[str, ...]]) -> None:

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-_ODD = re.compile(r"\s*(?P<limit>[<>]=?)?\s*(?P<number>[+-]?[0-9]*[.,]?[0-9]*(?:[eE][+-]?[0-9]{1,3})?)\s*", re.ASCII)
+_PLAIN = r"^-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?$"
+_ODD = re.compile(r"\s*(?P<limit>[<>]=?)?\s*(?P<number>[+-]?[0-9]*[.,]?[0-9]*(?:[eE][+-]?[0-9]+)?)\s*", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _LONGEST = 64
 
@@ -34,32 +37,38 @@ class Numbers:
 
 
 def read_numbers(raw: pd.Series) -> Numbers:
-    """The numbers in a column of numbers and texts; never raises for what stands in it."""
-    value = _plain(raw)
+    """The numbers in a column of numbers and texts; never raises for what stands in it.
+
+    A text is read by itself, so that no value depends on what else the column holds, and to the nearest float.
+    """
     comma, thousands, limit = (np.zeros(len(raw), dtype=bool) for _ in range(3))
-    odd = np.flatnonzero(~np.isfinite(value))
-    value[odd] = np.nan
-    if len(odd) and not pd.api.types.is_numeric_dtype(raw.dtype):
-        which, distinct = pd.factorize(raw.iloc[odd].to_numpy(dtype=object), use_na_sentinel=False)
-        read = [_read_odd(str(item)) for item in distinct]
+    if pd.api.types.is_float_dtype(raw.dtype) or pd.api.types.is_integer_dtype(raw.dtype):
+        value = raw.to_numpy(dtype=float, na_value=np.nan, copy=True)
+        value[~np.isfinite(value)] = np.nan
+        return Numbers(value, comma, thousands, limit)
+    texts = _texts(raw)
+    plain = pc.match_substring_regex(texts, _PLAIN)
+    numbers = pc.cast(pc.if_else(plain, texts, pa.scalar(None, pa.string())), pa.float64())
+    value = numbers.to_numpy(zero_copy_only=False).copy()
+    odd = np.flatnonzero(np.isnan(value))
+    if len(odd):
+        found = texts.take(pa.array(odd)).dictionary_encode()
+        read = [_read_odd(text) for text in found.dictionary.to_pylist()]
+        which = found.indices.to_numpy()
         value[odd] = np.array([number for number, *_ in read])[which]
         for column, marks in zip((comma, thousands, limit), list(zip(*read))[1:]):
             column[odd] = np.array(marks)[which]
     return Numbers(value, comma, thousands, limit)
 
 
-def _plain(raw: pd.Series) -> np.ndarray:
-    if raw.dtype == object:
-        raw = pd.Series([_as_read(item) for item in raw], index=raw.index, dtype=object)
-    return pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
-
-
-def _as_read(item: object) -> object:
-    """Item by item, so that no value depends on what else the column holds: True is no number, though pandas takes it
-    for 1, and an integer beyond 64 bits is its text, which pandas else refuses together with the whole column."""
-    if isinstance(item, bool | np.bool_) or (isinstance(item, int) and abs(item) >= 2**63):
-        return str(item)
-    return item
+def _texts(raw: pd.Series) -> pa.Array:
+    """Each item as text; a number as the shortest that reads as the same, a missing one as a text that is no number."""
+    if isinstance(raw.dtype, pd.StringDtype) and raw.dtype.storage == "pyarrow":
+        texts = pa.array(raw)
+        texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+        return pc.fill_null(texts.cast(pa.string()), "")
+    encoded = [str(item).encode("utf-8", "replace") for item in raw]
+    return pa.array(encoded, pa.binary()).cast(pa.string())
 
 
 def _read_odd(text: str) -> tuple[float, bool, bool, bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -35,13 +37,14 @@ def quantity(kind: MeasurementKind, unit: str, rows: Rows, mine: np.ndarray, con
     if is_fraction(kind) and unit in ("", kind.unit):
         percent = off & (given > 1) & plausible(kind, given / 100)
         value[percent] = given[percent] / 100
-    which, others, converted = suspects(kind, unit, np.where(off & ~percent, given, np.nan))
-    suspect = which >= 0
-    implausible = off & ~percent & ~suspect
-    value[suspect] = converted[suspect] if convert_suspect else np.nan
-    value[implausible] = np.nan
+    doubted = np.flatnonzero(off & ~percent)
+    which, others, converted = suspects(kind, unit, given[doubted])
+    suspect, implausible = (np.zeros(len(mine), dtype=bool) for _ in range(2))
+    suspect[doubted], implausible[doubted] = which >= 0, which < 0
+    value[doubted] = np.where(convert_suspect, converted, np.nan)
 
-    _report_range(kind, unit, rows, mine, implausible, suspect, which, others, convert_suspect)
+    meant = {int(mine[place]): others[other] for place, other in zip(doubted, which) if other >= 0}
+    _report_range(kind, unit, rows, mine, implausible, meant, convert_suspect)
     _report_reading(kind, unit, rows, mine, ~np.isnan(value), percent, suspect)
     return value
 
@@ -57,12 +60,11 @@ def _not_a_number(kind: MeasurementKind, rows: Rows, row: int) -> str:
     return f"{kind.code} {shown(raw)} has a comma that may part decimals or thousands"
 
 
-def _report_range(kind, unit, rows: Rows, mine, implausible, suspect, which, others, converted: bool) -> None:
-    """IMPLAUSIBLE, and UNIT_SUSPECT or UNIT_CONVERTED. which: int, an index into the units `others`."""
+def _report_range(kind, unit, rows: Rows, mine, implausible, meant: Mapping[int, str], converted: bool) -> None:
+    """IMPLAUSIBLE, and UNIT_SUSPECT or UNIT_CONVERTED. meant: {suspect row: the unit in which it is plausible}."""
     hyphen = "-" if kind.low >= 0 else " to "
     span = f"{kind.low:g}{hyphen}{kind.high:g} {kind.unit}"
     written = f" {unit}" if unit not in ("", kind.unit) else ""
-    meant = dict(zip(mine[suspect].tolist(), which[suspect].tolist()))
 
     def outside(row: int, more: str) -> str:
         numbers = rows.numbers
@@ -71,7 +73,7 @@ def _report_range(kind, unit, rows: Rows, mine, implausible, suspect, which, oth
         return f"{kind.code} {found}{written} is outside {span}{more}"
 
     def suspected(row: int, more: str) -> str:
-        other = "1 (a fraction)" if others[meant[row]] == "1" else others[meant[row]]
+        other = "1 (a fraction)" if meant[row] == "1" else meant[row]
         if converted:
             return f"{outside(row, more)}. It is read in {other}, as asked for."
         return (
@@ -80,7 +82,8 @@ def _report_range(kind, unit, rows: Rows, mine, implausible, suspect, which, oth
         )
 
     rows.account.add("IMPLAUSIBLE", mine[implausible], outside)
-    rows.account.add("UNIT_CONVERTED" if converted else "UNIT_SUSPECT", mine[suspect], suspected)
+    suspect = np.array(list(meant), dtype=np.int64)
+    rows.account.add("UNIT_CONVERTED" if converted else "UNIT_SUSPECT", suspect, suspected)
 
 
 def _report_reading(kind, unit, rows: Rows, mine, kept, percent, suspect) -> None:

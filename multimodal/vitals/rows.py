@@ -45,7 +45,7 @@ class Rows:
         which, self.ucum = pd.factorize(np.array(ucum or [""], dtype=object))
         self.unit = which[self._spelt]
         column = np.where(self.code >= 0, self.code, len(self.codes) + self._named)
-        self.account = Account(self.record, column, frame["where"].to_numpy(dtype=object))
+        self.account = Account(self.record, column, frame["where"].array)
 
     def kind(self, code: int) -> MeasurementKind:
         return self.table[self.codes[code]]
@@ -55,6 +55,8 @@ class Rows:
         self.account.add("UNKNOWN_CODE", np.flatnonzero(self.code < 0), self._unknown_code())
         known = np.flatnonzero(self.code >= 0)
         pair = self.code[known] * len(self.ucum) + self.unit[known]
+        if len(self.codes) * len(self.ucum) < 2**15:
+            pair = pair.astype(np.int16)  # these numpy sorts by counting
         order = np.argsort(pair, kind="stable")
         starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
         refused = []

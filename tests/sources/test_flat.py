@@ -24,9 +24,9 @@ def test_columns_become_measurements_notes_images_and_labels(tmp_path):
     assert cohort.splits.tolist() == ["test", "", "", ""]
     np.testing.assert_array_equal(batch.age_years, [64, np.nan, 50, np.nan])
     assert batch.measurements.drop(columns="hours").to_numpy().tolist() == [
-        [0, "heart_rate", "80", "", "ward.csv row 2 column heart_rate"],
+        [0, "heart_rate", "80", "/min", "ward.csv row 2 column heart_rate"],
         [0, "temperature", "98.6", "degF", "ward.csv row 2 column temperature [degF]"],
-        [2, "heart_rate", "70", "", "ward.csv row 4 column heart_rate"],
+        [2, "heart_rate", "70", "/min", "ward.csv row 4 column heart_rate"],
     ]
     assert [(note.record, note.text, note.where) for note in batch.notes] == [(0, "clear, dry", "ward.csv row 2")]
     assert [image.path for image in batch.images] == [tmp_path / "a.png"]
@@ -210,3 +210,14 @@ def test_a_column_may_be_a_measurement_and_an_attribute(tmp_path):
 
     assert cohort.attribute("grip").tolist() == ["20"]
     assert cohort.batch().measurements[["code", "value", "unit"]].to_numpy().tolist() == [["grip", "20", "kg"]]
+
+
+def test_a_code_may_have_two_columns_and_each_cell_says_where_it_stood(tmp_path):
+    (tmp_path / "ward.csv").write_text("record_id,heart_rate,8867-4,heart_rate [bpm],sodium\nA,80,,82,140\nB,,70,,\n")
+
+    assert Cohort.open(tmp_path / "ward.csv").batch().measurements.drop(columns="hours").to_numpy().tolist() == [
+        [0, "heart_rate", "80", "/min", "ward.csv row 2 column heart_rate"],
+        [0, "heart_rate", "82", "bpm", "ward.csv row 2 column heart_rate [bpm]"],
+        [0, "sodium", "140", "meq/L", "ward.csv row 2 column sodium"],
+        [1, "8867-4", "70", "/min", "ward.csv row 3 column 8867-4"],
+    ]
