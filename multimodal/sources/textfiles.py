@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 
 from ..records import CohortError, ItemError, Problem, shown
 from ..records.encoding import encoding_of
+from .plain_csv import LONGEST_LINE, plain_blocks
 
 WHERE = "#where"  # the place of a row, for messages: `notes.csv row 7`
 SURPLUS = "#surplus"  # the row has more cells than the header: its cells may be shifted
@@ -28,8 +30,15 @@ ATTRIBUTE = "@"  # stands before an attribute's name, so that it is never taken 
 VERBATIM = ("text", "note")  # columns whose spaces are kept
 CHUNK_ROWS = 65_536
 CHUNK_CHARACTERS = 8 << 20
-LONGEST_LINE = 64 << 20
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+
+
+class Chunk(NamedTuple):
+    """Some rows: columns by name, as texts; the number of each row; whether it has text beyond the named columns."""
+
+    columns: dict[str, pa.Array | pa.ChunkedArray]
+    rows: np.ndarray
+    surplus: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ class TextTable:
         Raises CohortError COHORT_FORM where the file is damaged.
         """
         read = _parquet_chunks if self.path.suffix.lower() == ".parquet" else _csv_chunks
-        for found, rows, surplus in read(self):
+        for found, rows, surplus in read(self, {*columns, *attributes}):
             where = pc.binary_join_element_wise(f"{self.path.name} row", pc.cast(pa.array(rows), pa.string()), " ")
             table = {}
             for kept, names in (("", columns), (ATTRIBUTE, attributes)):
@@ -116,15 +125,29 @@ def _damage_named(path: Path) -> Iterator[None]:
         raise CohortError("COHORT_FORM", f"{path.name} cannot be read ({reason}).") from error
 
 
-def _csv_chunks(table: TextTable) -> Iterator[tuple[dict[str, pa.Array], np.ndarray, np.ndarray]]:
-    """Columns by name, row numbers as a spreadsheet shows them (the header is row 1), surplus."""
+def _csv_chunks(table: TextTable, wanted: Collection[str]) -> Iterator[Chunk]:
+    """Row numbers are as a spreadsheet shows them: the header is row 1.
+
+    As long as the file is plain, arrow reads it; from the first block on that is not, the csv module.
+    """
+    with _damage_named(table.path), _opened(table.path) as stream:
+        end = number = 0
+        if table.encoding == "utf-8-sig":
+            for end, rows in plain_blocks(stream, table.columns, table.delimiter, wanted):
+                number = max(number, 1)
+                found = dict(zip(rows.column_names, rows.columns))
+                yield Chunk(found, np.arange(number + 1, number + 1 + len(rows)), np.zeros(len(rows), dtype=bool))
+                number += len(rows)
+        stream.seek(end)
+        yield from _csv_rows(table, stream, number)
+
+
+def _csv_rows(table: TextTable, stream: BinaryIO, number: int) -> Iterator[Chunk]:
+    """The rows from where `stream` stands on, before which there are `number` rows."""
     csv.field_size_limit(LONGEST_LINE)  # the limit is the process's: a note may be longer than the default 128 KiB
-    with (
-        _damage_named(table.path),
-        _opened(table.path) as stream,
-        io.TextIOWrapper(stream, encoding=table.encoding, newline="") as lines,
-    ):
-        read, number = [0], 0
+    encoding = "utf-8" if number and table.encoding == "utf-8-sig" else table.encoding
+    with io.TextIOWrapper(stream, encoding=encoding, newline="") as lines:
+        read = [0]
         rows: list[list[str]] = []
         numbers: list[int] = []
         reader = csv.reader(_bounded(lines, read, table.path), delimiter=table.delimiter, strict=True)
@@ -137,7 +160,7 @@ def _csv_chunks(table: TextTable) -> Iterator[tuple[dict[str, pa.Array], np.ndar
                 raise CohortError("COHORT_FORM", f"{message} {remedy}") from None
             if rows and (row is None or len(rows) >= CHUNK_ROWS or read[0] > CHUNK_CHARACTERS):
                 found, surplus = _columns_of(rows, table.columns)
-                yield found, np.array(numbers), surplus
+                yield Chunk(found, np.array(numbers), surplus)
                 rows, numbers, read[0] = [], [], 0
             if row is None:
                 return
@@ -170,13 +193,15 @@ def _bounded(lines: io.TextIOWrapper, read: list[int], path: Path) -> Iterator[s
         yield line
 
 
-def _parquet_chunks(table: TextTable) -> Iterator[tuple[dict[str, pa.Array], np.ndarray, np.ndarray]]:
-    """Columns by name as text, row numbers from 1, surplus (never)."""
+def _parquet_chunks(table: TextTable, wanted: Collection[str]) -> Iterator[Chunk]:
+    """Row numbers are from 1; there is no surplus."""
     done = 0
     with _damage_named(table.path), pq.ParquetFile(table.path) as file:
-        for batch in file.iter_batches(batch_size=CHUNK_ROWS // 8):
-            found = {n: _as_text(table.path, n, batch.column(j)) for j, n in enumerate(table.columns) if n}
-            yield found, np.arange(done + 1, done + 1 + len(batch)), np.zeros(len(batch), dtype=bool)
+        names = dict(zip(table.columns, file.schema_arrow.names))  # in the file they may have spaces around them
+        read = {name: names[name] for name in table.columns if name in wanted}
+        for batch in file.iter_batches(batch_size=CHUNK_ROWS // 8, columns=list(read.values())):
+            found = {name: _as_text(table.path, name, batch.column(own)) for name, own in read.items()}
+            yield Chunk(found, np.arange(done + 1, done + 1 + len(batch)), np.zeros(len(batch), dtype=bool))
             done += len(batch)
 
 
