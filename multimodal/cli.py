@@ -420,7 +420,10 @@ def predict(
     model: ModelPath,
     cohort: CohortPath,
     out: Annotated[Path, typer.Option(help="The file to write: .parquet, .jsonl or .csv.", show_default=False)],
-    batch_size: Annotated[int, typer.Option(min=1, help="Records in memory at a time.")] = 256,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Records in memory at a time; by default by what they hold.", show_default=False),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Image decoding processes; the model's by default.", show_default=False)
     ] = None,

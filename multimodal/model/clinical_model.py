@@ -116,9 +116,9 @@ class ClinicalModel:
         return found
 
     def predict(
-        self, records: Cohort | Iterable[PatientRecord], *, batch_size: int = 256, precision: str = "fp32"
+        self, records: Cohort | Iterable[PatientRecord], *, batch_size: int | None = None, precision: str = "fp32"
     ) -> Predictions:
-        """One answer per record, in order. Labels are never read."""
+        """One answer per record, in order. Labels are never read. batch_size: the cohort's `batch_size` by default."""
         cohort = records if isinstance(records, Cohort) else Cohort.from_records(records)
         return joined(list(self.predict_batches(cohort.batches(batch_size), precision=precision)), self)
 

@@ -59,7 +59,7 @@ def score_to_file(
     cohort: Cohort,
     out: str | Path,
     *,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     precision: str = "fp32",
     resume: bool = False,
     overwrite: bool = False,
@@ -67,11 +67,13 @@ def score_to_file(
 ) -> ScoredFile:
     """One answer per record, in order, into `out` (.parquet, .jsonl or .csv); one batch is in memory at a time.
 
-    progress(records scored, records in all). Raises UsageError as `check_out`, and where `resume` finds another run.
+    batch_size: `cohort.batch_size` by default. progress(records scored, records in all).
+    Raises UsageError as `check_out`, and where `resume` finds another run.
     """
     out = Path(out)
     check_out(out, resume=resume, overwrite=overwrite)
     fmt, partial = FORMATS[out.suffix.lower()], partial_of(out)
+    batch_size = cohort.batch_size if batch_size is None else batch_size
     if resume and out.exists() and not partial.exists():
         return _finished(model, cohort, out)
     if not resume and partial.exists():

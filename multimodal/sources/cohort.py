@@ -40,9 +40,13 @@ from .listed import ListedRecords
 from .store import MEMORY_BYTES, RECORD
 from .textfiles import ATTRIBUTE, SURPLUS
 
+SMALL_BATCH, LARGE_BATCH = 256, 8_192
+MEASUREMENTS_IN_BATCH = 1 << 19
+
 
 class Source(Protocol):
-    """Where records come from; `rows` delivers raw tables, at least those that are named (see assemble.py)."""
+    """Where records come from; `rows` delivers raw tables, at least those that are named (see assemble.py);
+    `measurements_per_record` is their mean number, None where records have notes or images too."""
 
     root: Path
     description: Description
@@ -58,6 +62,7 @@ class Source(Protocol):
     def rows(
         self, positions: np.ndarray, names: Collection[str] = TABLES
     ) -> tuple[Mapping[str, pa.Table | None], list[tuple[int, Problem]]]: ...
+    def measurements_per_record(self) -> float | None: ...
     def read_labels(self) -> Labels: ...
     def fingerprint(self) -> str: ...
 
@@ -170,8 +175,18 @@ class Cohort:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def batches(self, n: int = 256, *, start: int = 0) -> Iterator[Batch]:
-        """Batches of n records, from record `start` on; one is held at a time."""
+    @property
+    def batch_size(self) -> int:
+        """How many records a batch holds by default: as many as what they hold allows, 256 of those with notes or
+        images; of those with nothing but measurements up to 8,192, with half a million measurements at most."""
+        measurements = self._source.measurements_per_record()
+        if measurements is None:
+            return SMALL_BATCH
+        return int(min(max(SMALL_BATCH, MEASUREMENTS_IN_BATCH / max(measurements, 1)), LARGE_BATCH))
+
+    def batches(self, n: int | None = None, *, start: int = 0) -> Iterator[Batch]:
+        """Batches of n records, by default `batch_size`, from record `start` on; one is held at a time."""
+        n = self.batch_size if n is None else n
         for low in range(start, len(self), n):
             yield self._read(self._rows[low : low + n])[0]
 

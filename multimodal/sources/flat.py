@@ -78,6 +78,7 @@ def open_flat(
         record_ids=np.array(roster.record_ids, dtype=object),
         patient_ids=np.array(roster.patient_ids, dtype=object),
         splits=np.array(roster.splits, dtype=object),
+        measurements_per_record=lambda: None if header.others else len(header.codes),
         read_rows=partial(_tables, store, header),
         files=[file for file in (path, beside) if file.exists()],
         read_targets=lambda: _targets(look, header, description),

@@ -28,6 +28,7 @@ class TableSource:
     """Records whose rows lie in a Store: what cohort folders and flat files become.
 
     read_rows         (positions, names of tables) -> these raw tables of the records at `positions`
+    measurements_per_record  () -> about their mean number; None where records have notes or images too
     record_ids, patient_ids, splits  object (n,)
     files             whose bytes make the fingerprint: all that is read but the labels, the notes' files and the images
     read_targets, read_labels  are called when these are asked for: scoring does not depend on them
@@ -41,6 +42,7 @@ class TableSource:
     patient_ids: np.ndarray
     splits: np.ndarray
     read_rows: Callable[[np.ndarray, Collection[str]], dict[str, pa.Table | None]]
+    measurements_per_record: Callable[[], float | None]
     files: Sequence[Path]
     read_targets: Callable[[], dict[str, Target]]
     read_labels: Callable[[], Labels]
@@ -113,6 +115,7 @@ def open_folder(
         record_ids=record_ids,
         patient_ids=np.array(roster.patient_ids, dtype=object),
         splits=np.array(roster.splits, dtype=object),
+        measurements_per_record=lambda: _measurements_per_record(store, len(record_ids)),
         read_rows=lambda positions, names: {name: store.rows(name, positions) for name in names},
         files=[path / "cohort.toml", *(look.path for look in looks.values())],
         read_targets=lambda: targets,
@@ -120,6 +123,10 @@ def open_folder(
         problems=problems,
         record_problems=roster.record_problems,
     )
+
+
+def _measurements_per_record(store: Store, n: int) -> float | None:
+    return None if store.count("notes") or store.count("images") else store.count("measurements") / max(n, 1)
 
 
 def _find_tables(path: Path) -> dict[str, Path]:

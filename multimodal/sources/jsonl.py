@@ -58,7 +58,8 @@ class JsonLines:
     def _read_index(self) -> None:
         record_ids, patient_ids, splits, places = [], [], [], []
         attributes, labels = dict.fromkeys(self.description.attributes), {}
-        without_patient = 0
+        without_patient = self._measurements = 0
+        self._has_others = False
         with self._lines_file.open("rb") as stream:
             for number, offset, length in _lines(stream):
                 try:
@@ -70,6 +71,8 @@ class JsonLines:
                 record_ids.append(record_id)
                 patient_ids.append(_text_or(entry.get("patient_id"), record_id))
                 splits.append(_text_or(entry.get("split"), ""))
+                self._measurements += len(_items(entry, "measurements"))
+                self._has_others |= bool(_items(entry, "notes") or _items(entry, "images"))
                 places.append((number, offset, length))
                 attributes |= dict.fromkeys(_keys(entry.get("attributes")))
                 labels |= dict.fromkeys(_keys(entry.get("labels")))
@@ -103,6 +106,10 @@ class JsonLines:
             places.append(place)
             problems += [(i, problem) for problem in (*found, *more)]
         return tables_of(records, self.attributes, places), problems
+
+    def measurements_per_record(self) -> float | None:
+        """Their mean number; None where records have notes or images too."""
+        return None if self._has_others else self._measurements / max(len(self.record_ids), 1)
 
     def read_labels(self) -> Labels:
         """The labels of all lines; labels that the TOML file beside does not name are UNKNOWN_FIELD."""
@@ -301,6 +308,12 @@ def _whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {_whole(key): _whole(item) for key, item in value.items()}
     return value
+
+
+def _items(entry: Mapping[str, Any], name: str) -> Sequence[Any]:
+    """A list of the entry, as it stands; () where it is none."""
+    items = entry.get(name)
+    return items if isinstance(items, list) else ()
 
 
 def _text_or(value: Any, default: str) -> str:

@@ -56,6 +56,12 @@ class ListedRecords:
         del names
         return tables_of([self.records[i] for i in positions], self.attributes), []
 
+    def measurements_per_record(self) -> float | None:
+        """Their mean number; None where records have notes or images too."""
+        if any(record.notes or record.images for record in self.records):
+            return None
+        return sum(len(record.measurements) for record in self.records) / max(len(self.records), 1)
+
     def read_labels(self) -> Labels:
         """The labels; those that `targets` does not name are not read."""
         sheet = LabelSheet(len(self.records), self.targets)

@@ -1,7 +1,7 @@
 """The plain part of a CSV file, read by arrow: many times as fast as the csv module, and alike.
 
-What it does      reads blocks of lines for as long as they are plain: UTF-8; every line ends in \\n or \\r\\n, is not empty
-                  and has as many cells as the header; a quotation mark is the first or the last character of a cell.
+What it does      reads blocks of lines for as long as they are plain: UTF-8; a line ends with a line feed, is not
+                  empty, and has as many cells as the header; a quotation mark is the first or last character of a cell.
 What it does not  repair or refuse anything: from the first other block on the csv module reads, which names the row.
 """
 

@@ -10,6 +10,7 @@ import math
 import shutil
 import tempfile
 import weakref
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ class Store:
         self._held: dict[tuple[str, int], list[pa.Table]] = {}
         self._writers: dict[tuple[str, int], pa.RecordBatchStreamWriter] = {}
         self._schemas: dict[str, pa.Schema] = {}
+        self._count: Counter[str] = Counter()
         self._read: dict[str, tuple[int, pa.Table, np.ndarray]] = {}
         self._folder: Path | None = None
         if ranges > 1:
@@ -43,6 +45,7 @@ class Store:
         """Append `rows` to the table `name`; records: int (m,), the record of each row."""
         rows = rows.append_column(RECORD, pa.array(records, pa.int64()))
         self._schemas.setdefault(name, rows.schema)
+        self._count[name] += len(rows)
         if self._folder is None:
             self._held.setdefault((name, 0), []).append(rows)
             return
@@ -58,6 +61,10 @@ class Store:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+
+    def count(self, name: str) -> int:
+        """How many rows the table has."""
+        return self._count[name]
 
     def rows(self, name: str, records: np.ndarray) -> pa.Table | None:
         """The rows of `records` (int, any order), sorted by their place in `records`, which RECORD then holds; within

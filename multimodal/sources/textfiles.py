@@ -133,11 +133,11 @@ def _csv_chunks(table: TextTable, wanted: Collection[str]) -> Iterator[Chunk]:
     with _damage_named(table.path), _opened(table.path) as stream:
         end = number = 0
         if table.encoding == "utf-8-sig":
-            for end, rows in plain_blocks(stream, table.columns, table.delimiter, wanted):
+            for block_end, rows in plain_blocks(stream, table.columns, table.delimiter, wanted):
                 number = max(number, 1)
                 found = dict(zip(rows.column_names, rows.columns))
                 yield Chunk(found, np.arange(number + 1, number + 1 + len(rows)), np.zeros(len(rows), dtype=bool))
-                number += len(rows)
+                end, number = block_end, number + len(rows)
         stream.seek(end)
         yield from _csv_rows(table, stream, number)
 
