@@ -10,8 +10,11 @@ import csv
 import json
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial as bound
 from importlib.metadata import version
 from itertools import zip_longest
 from pathlib import Path
@@ -22,11 +25,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..records import Predictions, UsageError, did_you_mean, shown
+from ..records import Batch, Predictions, UsageError, did_you_mean, shown
 from ..records.formulas import neutralised
 from ..sources import Cohort
 from .clinical_model import ClinicalModel, joined
 from .partial import WRITING, partial_of, put_in_place, start_run
+
+MOST_AT_ONCE = 4  # batches; each takes some hundred megabytes
 
 
 @dataclass(frozen=True)
@@ -94,15 +99,37 @@ def score_to_file(
     ready = next((i for i, shard in enumerate(shards) if not shard.exists()), len(shards))
     resumed = done = min(ready * batch_size, len(cohort))
     progress(done, len(cohort))
-    for shard, batch in zip(shards[ready:], cohort.batches(batch_size, start=ready * batch_size)):
+    # Notes and images are read by networks, which use all cores for one batch.
+    at_once = min(os.cpu_count() or 1, MOST_AT_ONCE) if cohort.only_measured else 1
+    batches = cohort.batches(batch_size, start=ready * batch_size)
+    predicted = in_order(bound(model.predict_batch, precision=precision), batches, at_once)
+    for shard, predictions in zip(shards[ready:], predicted):
         with put_in_place(shard) as writing:
-            fmt.write(model.predict_batch(batch, precision=precision), writing)
-        done += len(batch)
+            fmt.write(predictions, writing)
+        done += len(predictions)
         progress(done, len(cohort))
     with put_in_place(out) as writing:
         fmt.join(shards, writing, joined([], model))
     shutil.rmtree(partial)
     return ScoredFile(len(cohort), _unanswered(out), resumed)
+
+
+def in_order(answer: Callable[[Batch], Predictions], batches: Iterable[Batch], at_once: int) -> Iterator[Predictions]:
+    """The answers to the batches, in order; `at_once` of them are worked on and held at a time, each in a thread."""
+    if at_once == 1:
+        yield from map(answer, batches)
+        return
+    waiting: deque[Future[Predictions]] = deque()
+    threads = ThreadPoolExecutor(at_once)
+    try:
+        for batch in batches:
+            waiting.append(threads.submit(answer, batch))
+            if len(waiting) == at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def check_out(out: str | Path, *, resume: bool = False, overwrite: bool = False) -> None:

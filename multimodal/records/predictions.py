@@ -108,10 +108,13 @@ class Predictions:
         for r, rule in enumerate(RULES):
             columns[f"score.{rule}"] = self.scores.value[:, r]
         names = np.array(self.modalities, dtype=object)
-        columns["used"] = ["+".join(names[row]) for row in self.present]
-        columns["missing"] = ["+".join(names[~row]) for row in self.present]
+        sets, which = np.unique(self.present, axis=0, return_inverse=True)
+        for column, held in (("used", sets), ("missing", ~sets)):
+            columns[column] = np.array(["+".join(names[row]) for row in held], dtype=object)[which.ravel()]
         for severity, column in (("refuse", "refused"), ("warn", "warnings")):
-            columns[column] = ["; ".join(str(p) for p in row if p.severity == severity) for row in self.problems]
+            columns[column] = [
+                "; ".join(str(p) for p in row if p.severity == severity) if row else "" for row in self.problems
+            ]
         columns["abstained"] = pd.array([reason or None for reason in self.abstained], dtype="string")
         columns["decided_by"] = pd.array(self.decided_by.tolist(), dtype="string")
         columns["provenance"] = [_json(found) for found in self.provenance]

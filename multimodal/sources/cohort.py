@@ -176,6 +176,11 @@ class Cohort:
         return len(self._rows)
 
     @property
+    def only_measured(self) -> bool:
+        """Whether it is known that no record has notes or images."""
+        return self._source.measurements_per_record() is not None
+
+    @property
     def batch_size(self) -> int:
         """How many records a batch holds by default: as many as what they hold allows, 256 of those with notes or
         images; of those with nothing but measurements up to 8,192, with half a million measurements at most."""

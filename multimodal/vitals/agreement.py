@@ -21,11 +21,17 @@ def ordered(rows: Rows, value: np.ndarray) -> np.ndarray:
     kept = np.flatnonzero(~np.isnan(value))
     key = rows.record[kept] * len(rows.codes) + rows.code[kept]
     order = np.argsort(key, kind="stable")
-    kept, again = kept[order], np.diff(key[order]) == 0
-    # Hours and values are compared only where a record has several of a code.
-    places = np.flatnonzero(np.append(again, False) | np.append(False, again)) if len(kept) else kept
+    kept, key = kept[order], key[order]
+    hours = rows.hours[kept]
+    earlier, lower = np.diff(hours) < 0, (np.diff(hours) == 0) & (np.diff(value[kept]) < 0)
+    same_key = np.diff(key) == 0
+    # Most files are in order of time: the full sort is for the groups that are not.
+    group = np.cumsum(np.append(0, ~same_key))
+    disordered = np.zeros(len(key) + 1, dtype=bool)
+    disordered[group[1:][same_key & (earlier | lower)]] = True
+    places = np.flatnonzero(disordered[group[: len(key)]])
     several = kept[places]
-    kept[places] = several[np.lexsort((value[several], rows.hours[several], key[order][places]))]
+    kept[places] = several[np.lexsort((value[several], hours[places], key[places]))]
     return kept
 
 

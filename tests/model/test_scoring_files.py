@@ -18,7 +18,7 @@ import pytest
 
 from multimodal import ClinicalModel, Cohort, Config, PatientRecord, Target
 from multimodal.model import with_options
-from multimodal.model.scoring_files import FORMATS, ScoredFile, partial_of, score_to_file
+from multimodal.model.scoring_files import FORMATS, ScoredFile, in_order, partial_of, score_to_file
 from multimodal.records import UsageError
 
 BATCH = 8
@@ -296,3 +296,41 @@ def stopped(model, cohort, out, *, after, **options):
     with pytest.raises(Stopped):
         score_to_file(model, cohort, out, batch_size=BATCH, progress=stop, **options)
     return out
+
+
+def test_batches_worked_on_at_once_are_answered_in_order():
+    """The first batch takes longest; never more than three are held."""
+    held, most = 0, 0
+
+    def batches():
+        nonlocal held, most
+        for i in range(8):
+            held += 1
+            most = max(most, held)
+            yield i
+
+    def answer(i):
+        time.sleep(0.1 if i == 0 else 0)
+        return i
+
+    answered = []
+    for i in in_order(answer, batches(), 3):
+        held -= 1
+        answered.append(i)
+
+    assert (answered, most) == (list(range(8)), 3)
+
+
+def test_what_fails_in_a_batch_fails_the_run():
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(lambda i: 1 // i, [2, 1, 0, 1], 2))
+
+
+def test_the_answers_do_not_depend_on_how_many_batches_are_worked_on_at_once(model, cohort):
+    """The same bytes, however many threads: measurements alone, so that nothing else sets their number."""
+    measured = [record.model_copy(update={"images": (), "notes": ()}) for record in cohort.take(range(24))]
+    batches = list(Cohort.from_records(measured).batches(5))
+    one, four = (list(in_order(model.predict_batch, batches, at_once)) for at_once in (1, 4))
+
+    for a, b in zip(one, four, strict=True):
+        assert a.to_frame().equals(b.to_frame())
