@@ -7,7 +7,7 @@ Inputs have
   .take(rows)       the records at rows            .problems  (record index, Problem)
   .fingerprints()   (record, digest): records with the same digest hold the same item, and stay in one fold
   .provenance()     (record index, where, {name: text}): what an item says about itself, sorted by record, as read
-  .latest()         (record index, code, value): the last value of each measurement
+  .latest()         (record index, code, value): the last value of each measurement, where there are such
 """
 
 from __future__ import annotations
@@ -124,11 +124,14 @@ class VitalsInputs:
         return []
 
     def latest(self) -> list[tuple[int, str, float | str]]:
-        """In the table's units; of a category its level."""
+        """In the table's units; of a category its level; age_years and sex too, where they are known."""
         last = self.checked.values.groupby(["record", "code"], observed=True)["value"].last().reset_index()
         found = zip(last["record"].tolist(), last["code"].astype(str), last["value"].tolist(), strict=True)
         levels = self.checked.levels
-        return [(row, code, levels[code][int(value)] if code in levels else value) for row, code, value in found]
+        told = [(row, code, levels[code][int(value)] if code in levels else value) for row, code, value in found]
+        ages = ((row, "age_years", age) for row, age in enumerate(self.batch.age_years.tolist()) if not np.isnan(age))
+        sexes = ((row, "sex", sex) for row, sex in enumerate(self.batch.sex) if sex)
+        return [*told, *ages, *sexes]
 
     def columns(self, plan: Any) -> np.ndarray:
         """float (n, F): the features of `plan`."""

@@ -15,13 +15,16 @@ from ..model import ClinicalModel
 from ..records import (
     REASONS,
     RULES,
+    Change,
     MeasurementTable,
     Prediction,
     Problem,
     Rule,
     RuleScore,
     Target,
+    TargetChange,
     TargetPrediction,
+    ValueChange,
     span,
 )
 from .answering import placed
@@ -37,8 +40,11 @@ START = """<div class="mm-start"><h3>What to do</h3>
 <p>Or click one of the ready examples.</p></div>"""
 
 
-def answer_html(model: ClinicalModel, prediction: Prediction, places: Sequence[str], deleted: bool) -> str:
-    """The whole answer. deleted: an upload was removed after it."""
+def answer_html(
+    model: ClinicalModel, prediction: Prediction, places: Sequence[str], deleted: bool, change: Change | None = None
+) -> str:
+    """The whole answer. deleted: an upload was removed after it; change: since the answer before, where it was to the
+    same patient."""
     plain, groups = _by_group(model.targets)
     parts = [_inputs(prediction), *(_read(found.facts) for found in prediction.provenance)]
     if not prediction.used:
@@ -55,6 +61,8 @@ def answer_html(model: ClinicalModel, prediction: Prediction, places: Sequence[s
             more = f"the {TOP_CLASSES} most probable of {len(names)}" if len(names) > TOP_CLASSES else "exactly one of"
             parts.append(_table(model, prediction, ranked[:TOP_CLASSES], f"{escape(group)}: {more}"))
             plain = [*plain, *ranked[:TOP_CLASSES]]
+        if change:
+            parts.append(_changed(model, change, plain))
         parts += [_scores(prediction), _plots(model, prediction, plain)]
     parts.append(_problems("Not used", prediction.refused, places))
     parts.append(_problems("Used, but note", prediction.warnings, places))
@@ -200,9 +208,39 @@ def _scores(prediction: Prediction) -> str:
     if not rows:
         return ""
     head = "<thead><tr><th>Score</th><th>Value</th><th>Alert</th><th>Missing, counted as normal</th></tr></thead>"
-    said = "Rules of the bedside for adults, from the measurements alone, for comparison: the model does not read them."
+    said = "Rules of the bedside for adults, from the measurements alone, for comparison."
     table = f"<table class='mm-table'>{head}<tbody>{rows}</tbody></table>"
     return f"<h3>Bedside scores</h3><p class='mm-quiet'>{said}</p>{table}"
+
+
+def _changed(model: ClinicalModel, change: Change, names: Sequence[str]) -> str:
+    """Each target before and now, and the measurements that are new."""
+    rows = "".join(_changed_row(name, change.targets[name]) for name in names)
+    head = "<thead><tr><th>Target</th><th>Probability</th><th>Moved by, in log-odds</th></tr></thead>"
+    new = ", ".join(_new_value(model, code, value) for code, value in change.values.items())
+    said = f"<p class='mm-quiet'>Newer measurements: {escape(new)}. Nothing else was read again.</p>"
+    return f"<h3>Since the answer before</h3>{said}<table class='mm-table'>{head}<tbody>{rows}</tbody></table>"
+
+
+def _new_value(model: ClinicalModel, code: str, value: ValueChange) -> str:
+    kind = model.table[code]
+    unit = f" {kind.unit}" if kind.kind == "quantity" and kind.unit not in ("", "1") else ""
+    before, after = (_last_value(one) for one in (value.before, value.after))
+    return f"{kind.display} {before} \N{RIGHTWARDS ARROW} {after}{unit}"
+
+
+def _last_value(value: float | str | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else value or "none"
+
+
+def _changed_row(name: str, moved: TargetChange) -> str:
+    by = escape(", ".join(f"{modality} {value:+.2f}" for modality, value in moved.contributions.items())) or "nothing"
+    shares = f"{_share(moved.before)} &rarr; {_share(moved.after)}"
+    return f"<tr><td><b>{escape(_words(name))}</b></td><td>{shares}</td><td>{by}</td></tr>"
+
+
+def _share(probability: float | None) -> str:
+    return "none" if probability is None else f"{probability:.3f}"
 
 
 def _score_row(rule: Rule, score: RuleScore) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 from ..encoders.inputs import preparation_of
 from ..imaging import load
 from ..model import ClinicalModel
-from ..records import MeasurementTable, PatientRecord, Prediction, Problem
+from ..model.watch import Watch
+from ..records import Change, MeasurementTable, PatientRecord, Prediction, Problem
 from ..sources import Cohort
 from .private import Picture, on_disk
 
@@ -50,9 +51,10 @@ class Filled:
         return typed
 
 
-def answer(model: ClinicalModel, filled: Filled) -> tuple[Prediction, list[str]]:
+def answer(model: ClinicalModel, filled: Filled, watch: Watch | None = None) -> tuple[Prediction, list[str]]:
     """The model's answer and the places of its measurements: `measurements[i]` stands at places[i] in the form.
 
+    watch: of the model, where it answers again and again
     Raises RecordError if what was typed is no record (an age of 200, a row without a code).
     """
     typed = filled.measurements(model.table)
@@ -66,8 +68,17 @@ def answer(model: ClinicalModel, filled: Filled) -> tuple[Prediction, list[str]]
             notes=[{"text": filled.note}] if filled.note.strip() else [],
             measurements=[fields for _, fields in typed],
         )
-        prediction = model.predict(Cohort.from_records([record], root=root, targets={}))[0]
+        prediction = (watch or model).predict(Cohort.from_records([record], root=root, targets={}))[0]
     return prediction, [place for place, _ in typed]
+
+
+def newer_measurements(watch: Watch) -> Change | None:
+    """What changed since the answer before, if it was to the same form with other measurements: else it may have been
+    another patient."""
+    for change in watch.changes_:
+        if change.values and len(change.read_again) == 1 and not {"age_years", "sex"} & change.values.keys():
+            return change
+    return None
 
 
 def look_at(model: ClinicalModel, picture: Picture) -> tuple[np.ndarray | None, list[Problem], dict[str, str]]:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import gradio as gr
 
 from ..model import ClinicalModel
+from ..model.watch import Watch
 from ..records import ItemError, MeasurementKind, RecordError, span
 from ..sources import Cohort
 from .answer_html import NOTICE, START, about_html, answer_html, codes_html, mistakes_html, preview_html
-from .answering import Filled, answer, learnt_codes, look_at
+from .answering import Filled, answer, learnt_codes, look_at, newer_measurements
 from .examples import Example, ready_examples, warm_up
 from .private import Picture, take_upload
 
@@ -48,17 +49,22 @@ class Form:
             return None, preview_html(None, [error.at("images[0]")])
         return picture, preview_html(*look_at(self.model, picture))
 
-    def score(self, filled: Filled) -> tuple[str, Picture | None]:
-        """The answer's HTML, and what stays of the picture: nothing of an upload."""
+    def score(self, filled: Filled, watch: Watch | None = None) -> tuple[str, Picture | None]:
+        """The answer's HTML, and what stays of the picture: nothing of an upload.
+
+        watch: knows what this person's form got before
+        """
+        watch = watch or self.model.watch()
         left = None if filled.picture is not None and filled.picture.uploaded else filled.picture
         try:
             with self._one_at_a_time:
-                prediction, places = answer(self.model, filled)
+                prediction, places = answer(self.model, filled, watch)
         except RecordError as error:
             return mistakes_html(
                 error.problems, [place for place, _ in filled.measurements(self.model.table)]
             ), filled.picture
-        return answer_html(self.model, prediction, places, deleted=left is not filled.picture), left
+        change = newer_measurements(watch)
+        return answer_html(self.model, prediction, places, deleted=left is not filled.picture, change=change), left
 
 
 def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
@@ -76,6 +82,7 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
             elem_id="mm-title",
         )
         picture = gr.State(None, time_to_live=600)
+        watching = gr.State(None, time_to_live=600)
         with gr.Row(elem_id="mm-examples", visible=bool(examples)):
             buttons = [gr.Button(example.title, size="sm", min_width=120) for example in examples]
         if any(example.trained_on for example in examples):
@@ -119,14 +126,16 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
         with gr.Accordion("Measurements that this model learnt from", open=False):
             gr.HTML(codes_html(learnt_codes(model), table))
 
-        inputs = [picture, note, age, sex, rows, *fields]
+        inputs = [watching, picture, note, age, sex, rows, *fields]
+        answered = [shown, picture, preview, watching]
         filling = [picture, preview, note, age, sex, rows, *fields]
 
-        def score(picture, note, age, sex, rows, *texts):
+        def score(watch, picture, note, age, sex, rows, *texts):
+            watch = watch or model.watch()
             typed = dict(zip(form.codes, (text or "" for text in texts), strict=True))
             cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-            answered, left = form.score(Filled(picture, note or "", age or "", sex or None, typed, cells))
-            return answered, left, (gr.skip() if left is picture else "")
+            said, left = form.score(Filled(picture, note or "", age or "", sex or None, typed, cells), watch)
+            return said, left, (gr.skip() if left is picture else ""), watch
 
         def fill(example: Example):
             filled = example.filled
@@ -137,12 +146,13 @@ def layout(model: ClinicalModel, cohort: Cohort | None) -> gr.Blocks:
         upload.upload(form.choose, upload, [picture, preview], preprocess=False, **PRIVATE).then(
             lambda: None, None, upload, **PRIVATE
         )
-        go.click(score, inputs, [shown, picture, preview], **PRIVATE)
+        go.click(score, inputs, answered, **PRIVATE)
         for button, example in zip(buttons, examples, strict=True):
             button.click(lambda chosen=example: fill(chosen), None, filling, **PRIVATE).then(
-                score, inputs, [shown, picture, preview], **PRIVATE
+                score, inputs, answered, **PRIVATE
             )
-        clear.click(lambda: (*fill(Example("", Filled(), False)), START), None, [*filling, shown], **PRIVATE)
+        nothing = Example("", Filled(), False)
+        clear.click(lambda: (*fill(nothing), START, None), None, [*filling, shown, watching], **PRIVATE)
     return page.queue(max_size=16, default_concurrency_limit=2, api_open=False)
 
 

@@ -34,7 +34,9 @@ class Change(Form):
     record_id: str = Field(description="the record's key")
     read_again: tuple[str, ...] = Field(description="the modalities whose items are new, and which were read again")
     targets: dict[str, TargetChange] = Field(description="every target of the model")
-    values: dict[str, ValueChange] = Field({}, description="by code, the measurements whose last value is another")
+    values: dict[str, ValueChange] = Field(
+        {}, description="by code, the measurements whose last value is another; age_years and sex, too"
+    )
 
 
 def change_between(

@@ -316,3 +316,18 @@ def test_the_list_of_measurements_shows_a_models_own(plain_model):
 
     assert "<td>Short of &lt;breath&gt;</td><td>flag</td><td></td><td>0, 1</td>" in page
     assert "<code>crp_hs</code></td><td>CRP</td><td>mg/L</td><td>mg/dL</td><td>0 to 500</td>" in page
+
+
+def test_newer_measurements_show_what_changed(form, model):
+    """The same note, a faster pulse: before and now, by what, and from which value. Another age is another patient."""
+    watch = model.watch()
+    calm = Filled(note="Major pulmonary consolidation noted.", age_years="60", values={"heart_rate": "80"})
+    first, _ = form.score(calm, watch)
+    second, _ = form.score(replace(calm, values={"heart_rate": "140"}), watch)
+    other, _ = form.score(replace(calm, age_years="20", values={"heart_rate": "90"}), watch)
+
+    assert "Since the answer before" not in first
+    said = words(second)
+    assert "Since the answer before Newer measurements: Heart rate 80 \N{RIGHTWARDS ARROW} 140 /min." in said
+    assert re.search(r"Moved by, in log-odds .* 0\.\d{3} → 0\.\d{3} vitals [+-]\d\.\d\d", said)
+    assert "Since the answer before" not in other
