@@ -60,9 +60,8 @@ class Form:
             with self._one_at_a_time:
                 prediction, places = answer(self.model, filled, watch)
         except RecordError as error:
-            return mistakes_html(
-                error.problems, [place for place, _ in filled.measurements(self.model.table)]
-            ), filled.picture
+            places = [place for place, _ in filled.measurements(self.model.table)]
+            return mistakes_html(error.problems, places), filled.picture
         change = newer_measurements(watch)
         return answer_html(self.model, prediction, places, deleted=left is not filled.picture, change=change), left
 
