@@ -33,6 +33,7 @@ from .waterfall import waterfall
 
 NOTICE = "Research use. Not a medical device."
 TOP_CLASSES = 5
+SHOWN_CHANGE = 0.005
 START = """<div class="mm-start"><h3>What to do</h3>
 <ol><li>Give what you have: a radiograph, a note, measurements. Any of them may be missing.</li>
 <li>Press <b>Score</b>.</li>
@@ -234,7 +235,8 @@ def _last_value(value: float | str | None) -> str:
 
 
 def _changed_row(name: str, moved: TargetChange) -> str:
-    by = escape(", ".join(f"{modality} {value:+.2f}" for modality, value in moved.contributions.items())) or "nothing"
+    seen = {modality: value for modality, value in moved.contributions.items() if abs(value) >= SHOWN_CHANGE}
+    by = escape(", ".join(f"{modality} {value:+.2f}" for modality, value in seen.items())) or "nothing"
     shares = f"{_share(moved.before)} &rarr; {_share(moved.after)}"
     return f"<tr><td><b>{escape(_words(name))}</b></td><td>{shares}</td><td>{by}</td></tr>"
 

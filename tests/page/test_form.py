@@ -329,5 +329,5 @@ def test_newer_measurements_show_what_changed(form, model):
     assert "Since the answer before" not in first
     said = words(second)
     assert "Since the answer before Newer measurements: Heart rate 80 \N{RIGHTWARDS ARROW} 140 /min." in said
-    assert re.search(r"Moved by, in log-odds .* 0\.\d{3} → 0\.\d{3} vitals [+-]\d\.\d\d", said)
+    assert re.search(r"Moved by, in log-odds pneumonia 0\.\d{3} → 0\.\d{3} .*vitals [+-]\d\.\d\d", said)
     assert "Since the answer before" not in other
