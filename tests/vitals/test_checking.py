@@ -74,6 +74,7 @@ def found(checked):
         ("heart_rate", NAN, "/min", None, "NOT_A_NUMBER: ROW: heart_rate has no value"),
         ("heart_rate", "NaN", "/min", None, "NOT_A_NUMBER: ROW: heart_rate 'NaN' is no number"),
         ("heart_rate", INF, "/min", None, "NOT_A_NUMBER: ROW: heart_rate 'inf' is no number"),
+        ("crp", 1.79e307, "", None, "IMPLAUSIBLE: ROW: crp 1.79e+307 is outside 0-1000 mg/L"),
         ("crp", "-inf", "mg/L", None, "NOT_A_NUMBER: ROW: crp '-inf' is no number"),
         ("heart_rate", "12O", "/min", None, "NOT_A_NUMBER: ROW: heart_rate '12O' is no number"),
         ("heart_rate", "1_00", "/min", None, "NOT_A_NUMBER: ROW: heart_rate '1_00' is no number"),
