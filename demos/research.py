@@ -54,6 +54,15 @@ def main(folder: Path) -> None:
     for rule, score in answer.scores.items():
         print(f"{rule} {score.value:.2f}: {'alert' if score.alert else 'no alert'} (from {score.threshold})")
 
+    # The same patient an hour later: only the measurements are read again, and it is said what changed.
+    watch = again.watch()
+    watch.predict([record])
+    newer = record.model_copy(update={"measurements": (*vitals, Measurement(code="heart_rate", value=150))})
+    watch.predict([newer])
+    (change,) = watch.changes_
+    moved = change.targets["pneumonia"]
+    print(f"read again {change.read_again}: pneumonia {moved.before:.2f} -> {moved.after:.2f}, {change.values}")
+
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
