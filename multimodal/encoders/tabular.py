@@ -20,7 +20,7 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import ThreadpoolController
 
 from ..records import Evidence
-from ..vitals import Constraint, FeaturePlan, directions, plan, read_constraints
+from ..vitals import Constraint, FeaturePlan, directions, mixed, plan, read_constraints
 from .inputs import VitalsInputs
 from .normal_scores import NormalScores
 from .penalty import chosen
@@ -166,6 +166,8 @@ class Boosting(Tabular):
     def _fitted(self, target: str, x: np.ndarray, y: np.ndarray, groups: np.ndarray, random_state: int) -> Any:
         constraints = directions(self.plan_, self.monotone, target)
         signs = constraints if constraints.any() else None
+        # A constant column is in no tree, so it need not be blanked in scoring.
+        x = np.where(mixed(self.plan_, self.monotone, target), 0.0, x)
         with few_threads(len(x)):
             return boosting(random_state, self._class_weight, signs, x.shape[1]).fit(no_empty_column(x), y)
 

@@ -27,6 +27,7 @@ from ..records import (
 from ..sources import Cohort
 from ..trust.fallback import NONE, fall_back
 from ..trust.tabulate import Answers
+from ..vitals import without_free_text
 from .baselines import rule_answers, score_rules
 from .config import Config
 from .model_files import check_manifest, written_whole
@@ -188,7 +189,7 @@ class ClinicalModel:
 
     def with_own_measurements(self, batch: Batch) -> Batch:
         """With the codes that the training cohort added to the measurement table, as the model knows them."""
-        return replace(batch, table=batch.table.as_learnt(self.own_measurements_))
+        return without_free_text(replace(batch, table=batch.table.as_learnt(self.own_measurements_)))
 
     def probabilities(self, value: np.ndarray) -> np.ndarray:
         """Log-odds (n, T) -> probabilities; the softmax within an exclusive group."""

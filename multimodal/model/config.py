@@ -118,7 +118,6 @@ class VitalsOptions(NetworkOptions):
     encoders: Annotated[tuple[Literal["forest", "logistic", "svm", "boosting", "gru"], ...], One] = (
         "forest",
         "logistic",
-        "svm",
         "boosting",
         "gru",
     )

@@ -15,7 +15,7 @@ from ..learning.devices import pick_device
 from ..records import CohortError, MeasurementKind, Problem, Target, UsageError
 from ..trust.tabulate import tabulate
 from ..trust.thresholds import choose_threshold
-from ..vitals import learnt_additions, settle_levels
+from ..vitals import check_constraints, learnt_additions, read_constraints, settle_levels
 from .baselines import Baselines, fit_baselines, rule_answers, score_rules
 from .config import Config
 from .cross_fitting import CrossFitted, cross_fit, new_encoder
@@ -72,6 +72,10 @@ def train(
     targets, labels = usable_targets(cohort, problems)
     batch, rare = settle_levels(cohort.batch())
     problems += rare
+    try:
+        check_constraints(read_constraints(config.vitals.monotone), batch.table, targets)
+    except ValueError as error:
+        raise UsageError(f"vitals.monotone: {error}") from None
     inputs = {}
     for modality in READERS:
         if not getattr(config, modality).encoders:

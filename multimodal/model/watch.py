@@ -1,9 +1,9 @@
 """Watching patients: a record that is scored again costs only the modalities that are new, and says what changed.
 
 A modality of a record is new where its items are others than last time: another file's content, another text, another
-value. What it said last time is kept otherwise; so newer measurements cost the vitals' encoders and the fusion head,
-and the answer is the one that scoring the record afresh gives. Nothing of the items themselves is kept but digests,
-log-odds, problems and the last value of each measurement, in memory alone.
+value. What it said last time is kept otherwise; so newer measurements cost their checks, the vitals' encoders and the
+fusion head, and the answer is the one that scoring the record afresh gives. Nothing of the items themselves is kept but
+digests, log-odds, problems and the last value of each measurement, in memory alone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Heard:
     digest: bytes
     present: bool
     z: np.ndarray
-    problems: Sequence[Problem]
+    read_problems: Sequence[Problem]
+    encoder_problems: Sequence[Problem]
     provenance: Sequence[Provenance]
     latest: Mapping[str, float | str]
 
@@ -63,18 +64,26 @@ class Watch:
 
     def _answer(self, batch: Batch) -> Predictions:
         batch = self.model.with_own_measurements(batch)
-        before = dict(self._heard)
+        before = {
+            key: self._heard[key]
+            for key in ((name, m) for name in batch.record_ids for m in self.model.modalities)
+            if key in self._heard
+        }
         again = [self._listen(batch, modality) for modality in self.model.modalities]
         heard = [[self._heard[name, m] for m in self.model.modalities] for name in batch.record_ids]
         present = np.array([[one.present for one in row] for row in heard], dtype=bool)
         z = np.array([[one.z for one in row] for row in heard])
-        rows = list(enumerate(heard))
+        rows, places = list(enumerate(heard)), range(len(self.model.modalities))
         scores = Scores(
             present=present,
             value=self.model.stack_.value(z, present),
-            problems=[*batch.problems, *((i, problem) for i, row in rows for one in row for problem in one.problems)],
+            problems=[
+                *batch.problems,
+                *((i, problem) for m in places for i, row in rows for problem in row[m].read_problems),
+                *((i, problem) for m in places for i, row in rows for problem in row[m].encoder_problems),
+            ],
             abstained=np.where(present.any(axis=1), None, "NO_INPUT"),
-            provenance=[(i, found) for i, row in rows for one in row for found in one.provenance],
+            provenance=[(i, found) for m in places for i, row in rows for found in row[m].provenance],
             z=z,
             inputs={},
             rules=score_rules(batch, {}, convert_suspect=self.model.config_.vitals.convert_suspect),
@@ -108,13 +117,19 @@ class Watch:
         named = {modality: model.encoders_[modality]}
         evidence, present, by_encoders, facts = gather(named, inputs, self.precision)
         z = calibrated(model.stack_.blends, [modality], model.stack_.base, model.stack_.units, evidence)[:, 0]
-        problems = by_record([*inputs[modality].problems, *by_encoders], len(rows))
+        read_problems, encoder_problems = (by_record(f, len(rows)) for f in (inputs[modality].problems, by_encoders))
         provenance, latest = by_record(facts, len(rows)), [dict[str, Any]() for _ in rows]
         for i, name, value in inputs[modality].latest():
             latest[i][name] = value
         for i, row in enumerate(rows.tolist()):
             self._heard[batch.record_ids[row], modality] = Heard(
-                digests[row], bool(present[i, 0]), z[i], problems[i], provenance[i], latest[i]
+                digests[row],
+                bool(present[i, 0]),
+                z[i],
+                read_problems[i],
+                encoder_problems[i],
+                provenance[i],
+                latest[i],
             )
         return new
 

@@ -70,7 +70,7 @@ def serve(
     loaded = ClinicalModel.load(model)
     if fallback is not None:
         loaded.config_ = with_options(loaded.config_, "trust", fallback=fallback)
-    page = build(loaded, Cohort.open(examples) if examples else None)
+    page = build(loaded, Cohort.open(examples, known=loaded.own_measurements_) if examples else None)
     with _terminate_as_interrupt(), contextlib.suppress(KeyboardInterrupt):
         try:
             address = start(page, host=host, port=port)

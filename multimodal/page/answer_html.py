@@ -231,7 +231,7 @@ def _new_value(model: ClinicalModel, code: str, value: ValueChange) -> str:
 
 
 def _last_value(value: float | str | None) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else value or "none"
+    return f"{round(value, 4):.10g}" if isinstance(value, float) else value or "none"
 
 
 def _changed_row(name: str, moved: TargetChange) -> str:

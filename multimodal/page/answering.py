@@ -107,7 +107,7 @@ def learnt_codes(model: ClinicalModel) -> list[str]:
     """The measurements that the model learnt from, in the order of its measurement table: its own come last."""
     encoders = [encoder for named in model.encoders_.values() for encoder in named.values()]
     plans = [encoder.plan_ for encoder in encoders if hasattr(encoder, "plan_")]
-    learnt = {code for plan in plans for code in (*plan.series, *plan.single, *plan.flags, *plan.categories)}
+    learnt = {code for plan in plans for code in plan.learnt}
     return [code for code in model.table if code in learnt]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from math import isfinite, isnan
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -79,6 +80,9 @@ class MeasurementTable(Mapping[str, MeasurementKind]):
         )
 
 
+_WHOLE = re.compile(r"-?[0-9]+\.0+")
+
+
 def level_text(item: object) -> str:
     """A level of a category as text: 3, 3.0, "3" and " 3.0 " are all "3"; missing is ""."""
     if item is None or (not isinstance(item, str) and pd.isna(item)):
@@ -86,11 +90,9 @@ def level_text(item: object) -> str:
     if isinstance(item, bool | np.bool_):
         return str(int(item))
     text = str(item).strip()
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return "" if isnan(number) else f"{number:g}"
+    if text.casefold() == "nan":
+        return ""
+    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
 
 
 def span(kind: MeasurementKind) -> str:

@@ -38,7 +38,7 @@ class Rule:
         return f"{self.low:g} and more" if self.high is None else f"{self.low:g} to {self.high:g}"
 
 
-_SYSTOLIC = ("systolic_bp", "systolic_bp_invasive")
+_SYSTOLIC = ("systolic_bp_invasive", "systolic_bp")  # at the same time, the line counts
 _CONSCIOUSNESS = ("consciousness_acvpu", "gcs_total")
 
 RULES: Mapping[str, Rule] = {
@@ -48,7 +48,8 @@ RULES: Mapping[str, Rule] = {
         high=20,
         threshold=5,
         action="urgent response",
-        source="Royal College of Physicians, National Early Warning Score (NEWS) 2, London 2017, charts 1 and 2",
+        source="Royal College of Physicians, National Early Warning Score (NEWS) 2, London 2017, charts 1 and 2; "
+        "that 3 points in one parameter alone call for a response, too, is not looked for",
         inputs={
             "respiratory rate": ("respiratory_rate",),
             "oxygen saturation": ("oxygen_saturation", "arterial_oxygen_saturation"),
@@ -81,7 +82,7 @@ RULES: Mapping[str, Rule] = {
         threshold=0.9,
         action="immediate treatment",
         source="Allgöwer and Burri, Dtsch Med Wochenschr 92(43):1947, 1967; 0.9: Rady et al., Ann Emerg Med 24:685, "
-        "1994",
+        "1994 (there: above 0.9)",
         inputs={"pulse": ("heart_rate",), "systolic pressure": _SYSTOLIC},
         needs="both",
     ),

@@ -154,7 +154,7 @@ def _with_declared_units(
     frame: pd.DataFrame, table: MeasurementTable, declared: Mapping[str, MeasurementKind]
 ) -> pd.Series:
     """The column `unit`, with the declared unit where none is given."""
-    units = {code: kind.unit for code, kind in declared.items() if kind.unit != "1"}
+    units = {code: kind.unit for code, kind in declared.items() if kind.kind == "quantity"}
     if not units:
         return frame["unit"]
     which, names = pd.factorize(frame["code"])

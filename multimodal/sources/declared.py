@@ -115,7 +115,10 @@ def _categories(given: Any) -> tuple[str, ...]:
 def _number(value: Any, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"`{key}` must be a number, not {shown(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"`{key}` is too large a number") from None
 
 
 def _typed(entry: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:

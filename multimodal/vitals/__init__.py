@@ -1,8 +1,8 @@
 """Measurements to checked values in the table's units, named feature columns, and bedside scores."""
 
 from .checking import Checked, check, present
-from .levels import learnt_additions, settle_levels
-from .monotone import Constraint, directions, read_constraints
+from .levels import learnt_additions, settle_levels, without_free_text
+from .monotone import Constraint, check_constraints, directions, mixed, read_constraints
 from .plans import FeaturePlan, plan
 from .scores import news2, qsofa, rule_scores, shock_index, sofa
 from .summaries import Features, features
@@ -13,9 +13,11 @@ __all__ = [
     "FeaturePlan",
     "Features",
     "check",
+    "check_constraints",
     "directions",
     "features",
     "learnt_additions",
+    "mixed",
     "news2",
     "plan",
     "present",
@@ -25,4 +27,5 @@ __all__ = [
     "settle_levels",
     "shock_index",
     "sofa",
+    "without_free_text",
 ]

@@ -11,6 +11,7 @@ from .rows import Rows
 _YES = {"1", "true", "t", "yes", "y", "present", "positive"}
 _NO = {"0", "false", "f", "no", "n", "absent", "negative"}
 _NAMED = 12
+_QUOTED = 16
 
 
 def choice(kind: MeasurementKind, rows: Rows, mine: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -38,7 +39,10 @@ def choice(kind: MeasurementKind, rows: Rows, mine: np.ndarray) -> tuple[np.ndar
     def none_of(row: int, more: str) -> str:
         text = texts[text_of[row]]
         named = ", ".join(levels[:_NAMED]) + (f" and {len(levels) - _NAMED} more" if len(levels) > _NAMED else "")
-        return f"{kind.code} {shown(text)} is none of {named}{more}{did_you_mean(text, levels)}"
+        near = did_you_mean(text, levels)
+        # A longer text may be a person's words or name.
+        quoted = shown(text) if near or len(text) <= _QUOTED else f"a text of {len(text)} characters"
+        return f"{kind.code} {quoted} is none of {named}{more}{near}"
 
     rows.account.add("NOT_A_NUMBER", mine[empty], no_value)
     rows.account.add("IMPLAUSIBLE", mine[(value < 0) & ~empty], none_of)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..records import Batch
 from .checking import Checked
-from .groups import Groups, changes, grouped, in_runs, last_of
+from .groups import DAY_HOURS, SAME_TIME, Groups, changes, grouped, in_runs, last_of
 
 SYSTOLIC = ("systolic_bp_invasive", "systolic_bp")
 DIASTOLIC = ("diastolic_bp_invasive", "diastolic_bp")
@@ -21,8 +21,11 @@ MEAN_PRESSURE = ("mean_bp_invasive", "mean_bp")
 SATURATION = ("oxygen_saturation", "arterial_oxygen_saturation")
 AMOUNTS = ("urine_output",)
 """Codes whose values are amounts since the value before: they are summed."""
-DAY_HOURS = 24.0
-_SAME_TIME = 1e-6
+
+
+ADULT_YEARS = 18
+LEAST_URINE_HOURS = 6.0
+SEVERE_COMA = 8
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,16 @@ DERIVED: Mapping[str, Derived] = {
     "systolic": Derived("systolic pressure, invasive if there is one", "mm[Hg]", (SYSTOLIC,), 0, lambda a: a),
     "diastolic": Derived("diastolic pressure, invasive if there is one", "mm[Hg]", (DIASTOLIC,), 0, lambda a: a),
     "mean_pressure": Derived("mean pressure, invasive if there is one", "mm[Hg]", (MEAN_PRESSURE,), 0, lambda a: a),
-    "pulse_pressure": Derived("systolic - diastolic", "mm[Hg]", (SYSTOLIC, DIASTOLIC), 0, lambda a, b: a - b),
+    "pulse_pressure": Derived(
+        "systolic - diastolic, by cuff", "mm[Hg]", (("systolic_bp",), ("diastolic_bp",)), 0, lambda a, b: a - b
+    ),
+    "pulse_pressure_invasive": Derived(
+        "systolic - diastolic, invasive",
+        "mm[Hg]",
+        (("systolic_bp_invasive",), ("diastolic_bp_invasive",)),
+        0,
+        lambda a, b: a - b,
+    ),
     "shock_index": Derived("heart rate / systolic", "/min/mm[Hg]", (("heart_rate",), SYSTOLIC), 4, lambda a, b: a / b),
     "pao2_fio2": Derived("PaO2 / FiO2", "mm[Hg]", (("pao2",), ("fio2",)), 12, lambda a, b: a / b),
     "saturation_fio2": Derived("oxygen saturation / FiO2", "%", (SATURATION, ("fio2",)), 12, lambda a, b: a / b),
@@ -96,7 +108,7 @@ def _series(checked: Checked, derived: Derived) -> tuple[np.ndarray, np.ndarray,
         # The last row of this input up to each moment, if it is of the same record and not too old.
         last = np.maximum.accumulate(np.where(which == place, np.arange(len(which)), -1))[ends]
         known &= (last >= 0) & (record[last] == record[ends])
-        known &= hours[ends] - hours[last] <= derived.within_hours + _SAME_TIME
+        known &= hours[ends] - hours[last] <= derived.within_hours + SAME_TIME
         arguments.append(value[last])
     with np.errstate(divide="ignore", invalid="ignore"):
         found = derived.of(*arguments)
@@ -123,29 +135,53 @@ def _moments(checked: Checked, codes: tuple[str, ...]) -> tuple[np.ndarray, np.n
 def egfr(checked: Checked, batch: Batch) -> np.ndarray:
     """Glomerular filtration rate of the last creatinine, age and sex, mL/min/{1.73_m2}, float (n,), NaN where unknown.
 
-    CKD-EPI 2021 without race: Inker et al., N Engl J Med 385:1737, 2021.
+    CKD-EPI 2021 without race, for adults: Inker et al., N Engl J Med 385:1737, 2021.
     """
     creatinine = last_of(checked, len(batch), "creatinine")
     female = batch.sex == "female"
     ratio = creatinine / np.where(female, 0.7, 0.9)
     low = np.minimum(ratio, 1) ** np.where(female, -0.241, -0.302)
     rate = 142 * low * np.maximum(ratio, 1) ** -1.2 * 0.9938**batch.age_years * np.where(female, 1.012, 1.0)
-    return np.where(female | (batch.sex == "male"), rate, np.nan)
+    adult = batch.age_years >= ADULT_YEARS
+    return np.where(adult & (female | (batch.sex == "male")), rate, np.nan)
 
 
 def urine_rate(checked: Checked, batch: Batch) -> np.ndarray:
     """Urine of the last day per weight and hour, mL/kg/h, float (n,); NaN without urine or weight.
 
-    Where the first value is less than a day old, over the hours since then, at least one.
+    Where the first value is less than a day old, what came after it, over the hours since then: an amount is of the
+    time before it. NaN where these are fewer than 6.
     """
     n = len(batch)
     groups = grouped(checked, ("urine_output",))
-    in_day = groups.hours > -DAY_HOURS
-    hours = np.clip(-groups.hours[groups.start], 1.0, DAY_HOURS)
-    amount = np.where(groups.sums(in_day) > 0, groups.sums(np.where(in_day, groups.value, 0.0)), np.nan)
+    since_first = -groups.hours[groups.start]
+    counted = groups.hours > -DAY_HOURS
+    counted[groups.start[since_first < DAY_HOURS]] = False
+    amount = np.where(groups.sums(counted) > 0, groups.sums(np.where(counted, groups.value, 0.0)), np.nan)
     rate = np.full(n, np.nan)
-    rate[groups.record] = amount / hours
+    rate[groups.record] = np.where(
+        since_first >= LEAST_URINE_HOURS, amount / np.clip(since_first, LEAST_URINE_HOURS, DAY_HOURS), np.nan
+    )
     return rate / last_of(checked, n, "weight")
+
+
+def age_by_coma(checked: Checked, batch: Batch) -> np.ndarray:
+    """Age times what the last coma scale lacks of 15, float (n,): the old bear a coma worse than the young."""
+    return batch.age_years * (15 - last_of(checked, len(batch), "gcs_total"))
+
+
+def age_by_bun(checked: Checked, batch: Batch) -> np.ndarray:
+    """Age times the last urea nitrogen, float (n,); with confusion the core of CURB-65: Lim et al., Thorax 58:377,
+    2003."""
+    return batch.age_years * last_of(checked, len(batch), "bun")
+
+
+def severe_coma_share(checked: Checked, batch: Batch) -> np.ndarray:
+    """The share of moments at which the coma scale was 8 or less, float (n,); Teasdale and Jennett, Lancet 2:81, 1974."""
+    groups = grouped(checked, ("gcs_total",))
+    share = np.full(len(batch), np.nan)
+    share[groups.record] = groups.sums(groups.value <= SEVERE_COMA) / groups.size
+    return share
 
 
 @dataclass(frozen=True)
@@ -162,6 +198,9 @@ PER_RECORD: Mapping[str, PerRecord] = {
     "egfr_ckd_epi": PerRecord(
         "CKD-EPI 2021, of the last creatinine, age and sex", "mL/min/{1.73_m2}", ("creatinine",), egfr
     ),
+    "age_by_coma": PerRecord("age x (15 - last Glasgow coma scale)", "a", ("gcs_total",), age_by_coma),
+    "age_by_bun": PerRecord("age x last BUN", "a.mg/dL", ("bun",), age_by_bun),
+    "severe_coma_share": PerRecord("share of Glasgow coma scales <= 8", "1", ("gcs_total",), severe_coma_share),
     "urine_rate": PerRecord(
         "urine of the last 24 h / weight / hours", "mL/kg/h", ("urine_output", "weight"), urine_rate
     ),

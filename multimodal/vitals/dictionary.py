@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..records import RULES
 from ..records.schemas import markdown_table
 from .derived import DERIVED, PER_RECORD
 from .plans import AMOUNT_SUMMARIES, FLAG_SUMMARIES, SUMMARIES, WINDOW_SUMMARIES
@@ -27,13 +28,14 @@ def feature_sections() -> list[str]:
         for name, one in DERIVED.items()
     ]
     per_record = [(name, one.formula, one.unit, ", ".join(one.inputs)) for name, one in PER_RECORD.items()]
+    rules = ", ".join(f"`{name}`" for name in RULES if name not in DERIVED)
     return [
         "## Features of the vitals",
         "What forest, logistic regression, linear SVM and boosting read. CODE is a measurement or a derived quantity; "
         "of one that is hardly ever measured twice in a record there is only `CODE.last`. Values at the same moment "
         "are averaged first; what was not measured is missing, and its count is 0. Age (`age_years`), sex (`sex`: 1 "
-        "female, 0 male) and the bedside rules (`news2`, `qsofa`, `sofa`) are columns too. `vitals.features` "
-        "makes them from a batch.",
+        f"female, 0 male) and the bedside rules ({rules}) are columns too. `multimodal.vitals.features` makes them "
+        "from a batch.",
         markdown_table(("column", "of", "meaning"), summaries),
         "## Derived quantities",
         "Series of their own: a value at each moment at which one of the inputs is measured and the others are no "

@@ -8,6 +8,9 @@ import numpy as np
 
 from .checking import Checked
 
+DAY_HOURS = 24.0
+SAME_TIME = 1e-6  # hours
+
 
 @dataclass(frozen=True)
 class Groups:

@@ -24,7 +24,7 @@ def settle_levels(batch: Batch, *, min_records: int = 5) -> tuple[Batch, list[Pr
     names = {name: table.resolve(str(name).strip()) for name in pd.unique(rows["code"].dropna())}
     code = rows["code"].map(names)
     kinds: dict[str, MeasurementKind] = {}
-    problems, free_text = [], []
+    problems = []
     for own in sorted(unsettled & set(names.values())):
         mine = rows[code == own]
         found, kept = _levels(mine, enough)
@@ -34,16 +34,22 @@ def settle_levels(batch: Batch, *, min_records: int = 5) -> tuple[Batch, list[Pr
             problems.append(Problem("LEVELS_RARE", own, less + told))
         if kept:
             kinds[own] = replace(table[own], categories=kept)
-        else:
-            free_text.append(own)
-    rows = rows[~code.isin(free_text)].reset_index(drop=True) if free_text else rows
-    return replace(batch, measurements=rows, table=table.extended(kinds)), problems
+    return without_free_text(replace(batch, table=table.extended(kinds))), problems
+
+
+def without_free_text(batch: Batch) -> Batch:
+    """Without the values of categories that have no levels: in training none was learnt, so in scoring none is read."""
+    free_text = {code for code, kind in batch.table.items() if kind.kind == "category" and not kind.categories}
+    if not free_text:
+        return batch
+    rows = batch.measurements
+    names = {name: batch.table.resolve(str(name).strip()) for name in pd.unique(rows["code"].dropna())}
+    return replace(batch, measurements=rows[~rows["code"].map(names).isin(free_text)].reset_index(drop=True))
 
 
 def learnt_additions(table: MeasurementTable) -> dict[str, MeasurementKind]:
-    """What the table of a settled batch adds to the package's, without categories that are free text."""
-    own = {code: kind for code, kind in table.items() if measurement_table().get(code) != kind}
-    return {code: kind for code, kind in own.items() if kind.kind != "category" or kind.categories}
+    """What the table of a settled batch adds to the package's; a category that is free text has no levels."""
+    return {code: kind for code, kind in table.items() if measurement_table().get(code) != kind}
 
 
 def _levels(rows: pd.DataFrame, enough: float) -> tuple[int, tuple[str, ...]]:

@@ -29,7 +29,7 @@ SUMMARIES = {
     "hours_since_last": "hours from the last value to the prediction",
 }
 WINDOW_SUMMARIES = {
-    f"{window}_{summary}": f"{meaning} of the {half} half of the time span"
+    f"{window}_{summary}": f"{meaning} of the {half} half of the hours that the training records span"
     for window, half in (("early", "first"), ("late", "second"))
     for summary, meaning in (("mean", "mean"), ("min", "smallest value"), ("max", "largest value"))
 }
@@ -41,7 +41,7 @@ FLAG_SUMMARIES = {
     "count": "moments at which it was told; 0 where it was not",
     "hours_since_first": "hours from the first moment to the prediction",
 }
-LEVELS = ("first", "last", "min", "max", "mean", "recent", *WINDOW_SUMMARIES)
+LEVELS = ("first", "last", "min", "max", "mean", "recent", *WINDOW_SUMMARIES, *AMOUNT_SUMMARIES, "any", "share")
 """Summaries that are values of the quantity itself."""
 _REPEATED_SHARE = 0.05
 
@@ -89,6 +89,13 @@ class FeaturePlan:
             *(f"{code}={level}" for code, levels in self.categories.items() for level in levels),
             *self.per_record,
         )
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """The measurements that are read."""
+        inputs = [code for name in (*self.derived, *self.single_derived) for of in DERIVED[name].inputs for code in of]
+        own = (*self.series, *self.single, *self.flags, *self.categories)
+        return tuple(dict.fromkeys((*own, *inputs)))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from ..records import RULES, Batch, RuleScores
 from .checking import Checked
-from .groups import Groups, grouped
+from .groups import DAY_HOURS, Groups, grouped
 
 # (upper end, points): the points up to and including that end; the last entry has no end.
 _RESPIRATION = ((8, 3), (11, 1), (20, 0), (24, 2), (np.inf, 3))
@@ -21,7 +21,6 @@ _ROOM_AIR = 0.215
 _BILIRUBIN = ((1.1, 0), (1.9, 1), (5.9, 2), (11.9, 3), (np.inf, 4))
 _CREATININE = ((1.1, 0), (1.9, 1), (3.4, 2), (4.9, 3), (np.inf, 4))
 _COMA = ((5, 4), (9, 3), (12, 2), (14, 1), (np.inf, 0))
-_SOFA_HOURS = 24.0
 _SOFA_COMPONENTS = 3
 
 Series = Mapping[str, Groups]
@@ -33,8 +32,8 @@ def news2(checked: Checked, batch: Batch) -> np.ndarray:
 
     Saturation is scored on scale 1 (the chart's scale 2, for hypercapnic failure, needs a clinician's decision).
     Values are rounded as they are charted: whole numbers, temperature to a tenth. Consciousness is the ACVPU letter,
-    or, without one, altered where the Glasgow coma scale is below 15. Oxygen: the flag, a FiO2 above room air, an
-    oxygen flow above 0, or ventilation.
+    or, where it is later, altered where the Glasgow coma scale is below 15. Oxygen: by what was told last, the flag, a
+    FiO2 above room air, an oxygen flow above 0, or ventilation.
     A parameter that is missing gives 0 points, so the score is a lower bound; but systolic pressure, pulse,
     temperature, and one of respiration and saturation must be there, else it is NaN.
     Royal College of Physicians. National Early Warning Score (NEWS) 2. London: RCP, 2017, chart 1.
@@ -127,7 +126,9 @@ def _shock_index(series: Series, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _sofa(series: Series, n: int) -> tuple[np.ndarray, np.ndarray]:
     codes = [code for codes in RULES["sofa"].inputs.values() for code in codes]
-    day = {code: series[code].where(series[code].hours >= -_SOFA_HOURS) for code in codes}
+    day = {code: series[code].where(series[code].hours >= -DAY_HOURS) for code in codes}
+    # An amount is of the time before it: what stands at -24 hours is of the day before.
+    day["urine_output"] = series["urine_output"].where(series["urine_output"].hours > -DAY_HOURS)
     creatinine = _points(_tenth(_highest(day, n, "creatinine")), _CREATININE, missing=np.nan)
     # In the order of RULES["sofa"].inputs; NaN where a component is unknown.
     components = np.stack(
@@ -155,21 +156,26 @@ _SCORES: Mapping[str, Callable[[Series, int], tuple[np.ndarray, np.ndarray]]] = 
 """Of each rule of RULES, in their order: its value, float (n,), and its missing inputs, bool (n, inputs)."""
 
 
-def _last(series: Series, n: int, *codes: str) -> np.ndarray:
-    """float (n,): each record's latest value of any of `codes`, as `groups.last_of`."""
-    latest, since = np.full(n, np.nan), np.full(n, -np.inf)
-    for code in codes:
+def _last_of_each(series: Series, n: int, codes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Each record's last value of each code, float (n, codes), NaN where it has none; and whether it is the latest of
+    all of them, bool (n, codes)."""
+    value, hours = np.full((n, len(codes)), np.nan), np.full((n, len(codes)), -np.inf)
+    for place, code in enumerate(codes):
         groups = series[code]
-        last = groups.start + groups.size - 1
-        value, hours = np.full(n, np.nan), np.full(n, -np.inf)
-        value[groups.record], hours[groups.record] = groups.value[last], groups.hours[last]
-        latest, since = np.where(hours > since, value, latest), np.maximum(hours, since)
-    return latest
+        value[groups.record, place], hours[groups.record, place] = groups.value[groups.last], groups.hours[groups.last]
+    return value, ~np.isnan(value) & (hours == hours.max(axis=1, initial=-np.inf)[:, None])
+
+
+def _last(series: Series, n: int, codes: Sequence[str]) -> np.ndarray:
+    """float (n,): each record's latest value of any of `codes`, as `groups.last_of`."""
+    value, latest = _last_of_each(series, n, codes)
+    first = latest.argmax(axis=1)  # at the same time the code named first counts
+    return np.where(latest.any(axis=1), value[np.arange(n), first], np.nan)
 
 
 def _last_inputs(series: Series, n: int, rule: str) -> dict[str, np.ndarray]:
     """{input of the rule: float (n,)}: its latest value by any of its codes, NaN where it is missing."""
-    return {name: _last(series, n, *codes) for name, codes in RULES[rule].inputs.items()}
+    return {name: _last(series, n, codes) for name, codes in RULES[rule].inputs.items()}
 
 
 def _missing(last: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -195,21 +201,18 @@ def _points(values: np.ndarray, bands: tuple[tuple[float, int], ...], missing: f
 
 
 def _altered(series: Series, n: int) -> np.ndarray:
-    """float (n,): 1 where consciousness is altered, 0 where not, NaN where unknown."""
-    letter = _last(series, n, "consciousness_acvpu")
-    coma = _last(series, n, "gcs_total")
-    altered = np.where(np.isnan(letter), coma < 15, letter > 0).astype(float)
-    return np.where(np.isnan(letter) & np.isnan(coma), np.nan, altered)
+    """float (n,): 1 where consciousness is altered, 0 where not, NaN where unknown; by the later of letter and coma
+    scale, the letter at the same time."""
+    value, latest = _last_of_each(series, n, ("consciousness_acvpu", "gcs_total"))
+    altered = np.where(latest[:, 0], value[:, 0] > 0, value[:, 1] < 15).astype(float)
+    return np.where(latest.any(axis=1), altered, np.nan)
 
 
 def _on_oxygen(series: Series, n: int) -> np.ndarray:
-    """bool (n,): on supplemental oxygen by the flag, FiO2, flow or ventilation."""
-    return (
-        (_last(series, n, "supplemental_oxygen") > 0)
-        | (_last(series, n, "fio2") > _ROOM_AIR)
-        | (_last(series, n, "oxygen_flow") > 0)
-        | (_last(series, n, "mechanical_ventilation") > 0)
-    )
+    """bool (n,): on supplemental oxygen by what was told last: the flag, FiO2, flow or ventilation."""
+    value, latest = _last_of_each(series, n, RULES["news2"].inputs["oxygen"])
+    room_air = np.array([_ROOM_AIR if code == "fio2" else 0.0 for code in RULES["news2"].inputs["oxygen"]])
+    return (latest & (value > room_air)).any(axis=1)
 
 
 def _lowest(series: Series, n: int, code: str) -> np.ndarray:
@@ -252,7 +255,7 @@ def _latest_before(groups: Groups, record: np.ndarray, hours: np.ndarray) -> np.
 
 
 def _axis(record: np.ndarray, hours: np.ndarray) -> np.ndarray:
-    return record * (4 * _SOFA_HOURS) + hours
+    return record * (4 * DAY_HOURS) + hours
 
 
 def _platelet_points(platelets: np.ndarray) -> np.ndarray:
@@ -280,6 +283,6 @@ def _circulation_points(day: Series, n: int) -> np.ndarray:
 def _urine_points(charted: Groups, day: Groups, n: int) -> np.ndarray:
     """float (n,): of a day's urine below 500 and 200 mL; NaN where the charting does not reach back a whole day."""
     total, whole_day = _each(day, n, np.add), np.zeros(n, dtype=bool)
-    whole_day[charted.record] = charted.hours[charted.start] <= -_SOFA_HOURS
+    whole_day[charted.record] = charted.hours[charted.start] <= -DAY_HOURS
     points = np.where(total < 200, 4.0, np.where(total < 500, 3.0, 0.0))
     return np.where(whole_day & ~np.isnan(total), points, np.nan)

@@ -21,7 +21,6 @@ from .plans import FeaturePlan, plan
 from .summaries import features
 
 MAX_STEPS = 12  # of 48 hours in PhysioNet 2012, 24 steps take twice the time and say no more
-KNOTS = 101  # quantiles
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,11 @@ class SeriesPlan:
             static=static,
             static_knots=tuple(Knots.of(column) for column in columns.T),
         )
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """The measurements that are read."""
+        return (*self.codes, *self.static.categories)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self) | {"static": json.loads(self.static.to_json())})

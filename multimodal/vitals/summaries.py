@@ -9,13 +9,12 @@ import numpy as np
 
 from ..records import RULES, Batch
 from .checking import Checked
-from .derived import DAY_HOURS, PER_RECORD, derived_groups
-from .groups import Groups, grouped
+from .derived import PER_RECORD, derived_groups
+from .groups import DAY_HOURS, SAME_TIME, Groups, grouped
 from .plans import AMOUNT_SUMMARIES, FLAG_SUMMARIES, FeaturePlan
 from .scores import rule_scores
 
 _SEX = {"female": 1.0, "male": 0.0}
-_SAME_TIME = 1e-6
 _RECENT_HALF_LIFE_HOURS = 6.0
 
 
@@ -97,7 +96,7 @@ def summaries_of(groups: Groups, split_hours: float | None) -> dict[str, np.ndar
             "max": np.maximum.reduceat(value, first),
             "mean": mean,
             "std": np.where(several, np.sqrt(groups.sums(from_mean**2) / (size - 1)), np.nan),
-            "slope": np.where(squares > _SAME_TIME, groups.sums(from_mean * from_middle) / squares, np.nan),
+            "slope": np.where(squares > SAME_TIME, groups.sums(from_mean * from_middle) / squares, np.nan),
             "change": np.where(several, value[last] - value[first], np.nan),
             "recent": groups.sums(weight * value) / groups.sums(weight),
             "count": size,

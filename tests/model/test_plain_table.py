@@ -70,7 +70,7 @@ def clinic(tmp_path_factory):
         '[measurements.crp_hs]\nunit = "mg/L"\nunits = {"mg/dL" = 10}\nlow = 0\nhigh = 500\n'
     )
     ClinicalModel(QUICK).fit(Cohort.open(folder / "clinic.csv")).save(folder / "model")
-    frame.drop(columns=["remark", "label.mi"]).to_csv(folder / "new.csv", index=False)
+    frame.drop(columns=["label.mi"]).to_csv(folder / "new.csv", index=False)
     return folder, ClinicalModel.load(folder / "model")
 
 
@@ -92,9 +92,17 @@ def test_levels_that_few_records_have_and_free_text_are_not_learnt_nor_kept(clin
         "LEVELS_RARE: smoking: 1 of 4 levels are in fewer than 5 training records: they are not learnt",
     ]
     assert model.own_measurements_["smoking"].categories == ("Former", "current", "never")
-    assert list(model.own_measurements_) == ["dyspnoea", "smoking", "crp_hs"]
+    assert list(model.own_measurements_) == ["dyspnoea", "smoking", "remark", "crp_hs"]
+    assert model.own_measurements_["remark"].categories == ()
     for file in (folder / "model").rglob("*"):
         assert file.is_dir() or (b"seen by" not in file.read_bytes() and b"curent" not in file.read_bytes())
+
+
+def test_a_record_of_nothing_but_free_text_has_no_input(clinic):
+    _, model = clinic
+    found = model.predict([_record(0, remark="seen by 7"), _record(1, dyspnoea="yes")])
+
+    assert [prediction.abstained for prediction in found] == ["NO_INPUT", None]
 
 
 def test_a_model_knows_its_own_measurements_and_a_table_of_them_needs_no_toml(clinic):

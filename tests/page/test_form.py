@@ -331,3 +331,13 @@ def test_newer_measurements_show_what_changed(form, model):
     assert "Since the answer before Newer measurements: Heart rate 80 \N{RIGHTWARDS ARROW} 140 /min." in said
     assert re.search(r"Moved by, in log-odds pneumonia 0\.\d{3} → 0\.\d{3} .*vitals [+-]\d\.\d\d", said)
     assert "Since the answer before" not in other
+
+
+def test_the_measurements_that_a_network_learnt_from_are_listed_too(cohort, tmp_path):
+    """A model with the GRU alone: the page asks for what it reads."""
+    quick = Config.model_validate(
+        {"image": {"encoders": []}, "notes": {"encoders": []}, "vitals": {"encoders": ["gru"]}}
+    )
+    network = ClinicalModel(quick).fit(cohort)
+
+    assert {"heart_rate", "systolic_bp", "temperature"} <= set(learnt_codes(network))

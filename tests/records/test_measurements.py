@@ -7,7 +7,7 @@ import csv
 import pytest
 from ucumvert import PintUcumRegistry
 
-from multimodal.records import MeasurementKind, measurement_table, span
+from multimodal.records import MeasurementKind, level_text, measurement_table, span
 
 TABLE = measurement_table()
 INF = float("inf")
@@ -283,3 +283,24 @@ def test_a_code_that_a_cohort_declares_as_another_kind_is_what_the_model_learnt(
     known = theirs.as_learnt({"x": learnt})
 
     assert known[known.resolve("X")] == learnt
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        (3, "3"),
+        (3.0, "3"),
+        (" 3.0 ", "3"),
+        ("-1.00", "-1"),
+        (386661006, "386661006"),  # a SNOMED code is no number to be rounded
+        ("386661007", "386661007"),
+        ("2E5", "2E5"),
+        ("1.5", "1.5"),
+        ("nan", ""),
+        (None, ""),
+        (float("nan"), ""),
+        (True, "1"),
+    ],
+)
+def test_the_level_of_a_category_as_text(item, text):
+    assert level_text(item) == text

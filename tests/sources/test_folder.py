@@ -293,7 +293,7 @@ def test_a_value_without_a_unit_is_in_the_unit_that_the_cohort_declares(cohort_f
     rows = "record_id,code,value,unit\nA,Grip,20,\nA,grip,2000,g\nA,ratio,1,\nA,pain,yes,\nA,heart_rate,80,\n"
     frame = Cohort.open(cohort_folder(toml=toml, measurements=rows)).batch().measurements
 
-    assert frame["unit"].tolist() == ["kg", "g", "", "", ""]
+    assert frame["unit"].tolist() == ["kg", "g", "1", "", ""]
 
 
 def test_what_a_model_knows_need_not_be_declared_again_and_a_declaration_wins(cohort_folder):

@@ -98,6 +98,8 @@ def found(checked):
         ("icu_type", 3.0, "", 2, None),
         ("icu_type", 7, "1", None, "IMPLAUSIBLE: ROW: icu_type '7' is none of 1, 2, 3, 4"),
         ("icu_type", "", "1", None, "NOT_A_NUMBER: ROW: icu_type has no value"),
+        ("icu_type", "Mr John Smith, tel 555-1234", "1", None, "IMPLAUSIBLE: ROW: icu_type a text of 27 characters is "
+         "none of 1, 2, 3, 4"),
         ("icu_type", 3, "kg", None, "UNKNOWN_UNIT: ROW: icu_type in 'kg' has no conversion: give 1"),
         ("consciousness_acvpu", "v", "", 2, None),
         ("mechanical_ventilation", 1, "1", 1, None),

@@ -8,7 +8,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from multimodal.vitals import check
-from multimodal.vitals.derived import DERIVED, derived_groups, egfr, urine_rate
+from multimodal.vitals.derived import (
+    DERIVED,
+    age_by_bun,
+    age_by_coma,
+    derived_groups,
+    egfr,
+    severe_coma_share,
+    urine_rate,
+)
 
 
 def series(batch, name):
@@ -22,7 +30,8 @@ def series(batch, name):
     ("name", "values", "expected"),
     [
         ("shock_index", {"heart_rate": (120, "/min"), "systolic_bp": (80, "mm[Hg]")}, 1.5),
-        ("pulse_pressure", {"systolic_bp_invasive": (120, "mm[Hg]"), "diastolic_bp_invasive": (70, "mm[Hg]")}, 50),
+        ("pulse_pressure", {"systolic_bp": (120, "mm[Hg]"), "diastolic_bp": (70, "mm[Hg]")}, 50),
+        ("pulse_pressure_invasive", {"systolic_bp_invasive": (90, ""), "diastolic_bp_invasive": (40, "")}, 50),
         ("pao2_fio2", {"pao2": (80, "mm[Hg]"), "fio2": (40, "%")}, 200),
         ("saturation_fio2", {"oxygen_saturation": (95, "%"), "fio2": (0.5, "1")}, 190),
         ("bun_creatinine", {"bun": (30, "mg/dL"), "creatinine": (1.5, "mg/dL")}, 20),
@@ -88,19 +97,34 @@ def test_no_measurements_derive_nothing(batch_of):
     assert len(groups.record) == len(groups.value) == 0
 
 
-def test_the_filtration_rate_is_that_of_the_published_equation(batch_of):
+def test_the_filtration_rate_is_that_of_the_published_equation_for_adults(batch_of):
     """CKD-EPI 2021 (kidney.org's calculator): creatinine 1.0 mg/dL at 50 years gives 92 for a man, 69 for a woman."""
-    rows = [(i, "creatinine", 1.0, "mg/dL", 0.0) for i in range(4)] + [(4, "heart_rate", 80, "/min", 0.0)]
-    batch = batch_of(rows, 5, age_years=[50, 50, 50, np.nan, 50], sex=["male", "female", "", "male", "male"])
+    rows = [(i, "creatinine", 1.0, "mg/dL", 0.0) for i in range(5)] + [(5, "heart_rate", 80, "/min", 0.0)]
+    ages, sexes = [50, 50, 50, np.nan, 12, 50], ["male", "female", "", "male", "male", "male"]
+    batch = batch_of(rows, 6, age_years=ages, sex=sexes)
 
-    assert_array_equal(np.round(egfr(check(batch), batch)), [92, 69, np.nan, np.nan, np.nan])
+    assert_array_equal(np.round(egfr(check(batch), batch)), [92, 69, np.nan, np.nan, np.nan, np.nan])
 
 
 def test_urine_is_counted_over_the_last_day(batch_of):
-    """70 kg; 1,680 mL in the last day are 1 mL/kg/h; what came before does not count; half a day counts as such."""
-    weights = [(i, "weight", 70, "kg", -40.0) for i in range(4)]
-    urine = [(0, "urine_output", 5000, "mL", -30.0), *((0, "urine_output", 840, "mL", h) for h in (-20.0, -1.0))]
-    urine += [(1, "urine_output", 420, "mL", h) for h in (-12.0, -2.0)] + [(2, "urine_output", 500, "mL", -30.0)]
-    batch = batch_of(weights + urine, 4)
+    """70 kg. 1,680 mL in the last day are 1 mL/kg/h, and what stands at its beginning is of the day before; where the
+    charting is younger, what came after its first value counts over the hours since; a single void tells no rate."""
+    weights = [(i, "weight", 70, "kg", -40.0) for i in range(5)]
+    urine = [(0, "urine_output", 5000, "mL", -24.0), *((0, "urine_output", 840, "mL", h) for h in (-20.0, -1.0))]
+    urine += [(1, "urine_output", 300, "mL", -12.0), (1, "urine_output", 840, "mL", -2.0)]
+    urine += [(2, "urine_output", 500, "mL", -30.0), (3, "urine_output", 500, "mL", -1.0)]
+    batch = batch_of(weights + urine, 5)
 
-    assert_allclose(urine_rate(check(batch), batch), [1, 1, np.nan, np.nan])
+    assert_allclose(urine_rate(check(batch), batch), [1, 1, np.nan, np.nan, np.nan])
+
+
+def test_age_multiplies_coma_and_urea_and_severe_coma_is_a_share(batch_of):
+    """80 years, coma scales 15, 8 and 5, BUN 40 mg/dL."""
+    rows = [(0, "gcs_total", value, "", hours) for value, hours in ((15, -9.0), (8, -5.0), (5, -1.0))]
+    rows += [(0, "bun", 40, "mg/dL", -1.0), (1, "heart_rate", 80, "/min", 0.0)]
+    batch = batch_of(rows, 2, age_years=[80, 70])
+    checked = check(batch)
+
+    assert_array_equal(age_by_coma(checked, batch), [800, np.nan])
+    assert_array_equal(age_by_bun(checked, batch), [3200, np.nan])
+    assert_allclose(severe_coma_share(checked, batch), [2 / 3, np.nan])

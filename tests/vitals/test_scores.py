@@ -186,10 +186,10 @@ def test_sofa_takes_the_worst_values_of_the_last_24_hours(over_time):
 
 @pytest.mark.parametrize(
     ("first", "hourly_ml", "points"),
-    [(-24, 20, 0), (-24, 19, 3), (-24, 8, 3), (-24, 7, 4), (-30, 7, 4), (-23, 5, 0), (-2, 0, 0)],
+    [(-24, 21, 0), (-24, 20, 3), (-24, 9, 3), (-24, 8, 4), (-30, 8, 4), (-23, 5, 0), (-2, 0, 0)],
 )
 def test_urine_is_the_sum_of_a_day_that_was_charted_whole(over_time, first, hourly_ml, points):
-    """From -24 to 0 hours there are 25 values: 500, 475, 200 and 175 mL. A day charted in part says nothing."""
+    """After -24 hours there are 24 values: 504, 480, 216 and 192 mL. A day charted in part says nothing."""
     urine = [("urine_output", hourly_ml, float(hour)) for hour in range(first, 1)]
 
     assert over_time(*urine) == points
@@ -274,3 +274,34 @@ def test_a_record_has_the_same_scores_alone_and_among_others(batch_of):
 
     assert found.value[:, 3].tolist() == [0, 0, 8]
     assert found.missing[:, 3, :6].tolist() == [[True] + [False] * 5] * 3
+
+
+@pytest.mark.parametrize(
+    ("values", "points"),
+    [
+        # The coma scale is later than the letter, and the other way round.
+        ([("consciousness_acvpu", "A", -40.0), ("gcs_total", 6, 0.0)], 3),
+        ([("consciousness_acvpu", "U", 0.0), ("gcs_total", 15, -40.0)], 3),
+        ([("consciousness_acvpu", "A", 0.0), ("gcs_total", 6, -40.0)], 0),
+        # Off the ventilator, and off oxygen, since then; on it, since then.
+        ([("supplemental_oxygen", 0, 0.0), ("mechanical_ventilation", 1, -40.0)], 0),
+        ([("fio2", 0.21, 0.0), ("oxygen_flow", 4, -47.0)], 0),
+        ([("fio2", 0.21, -47.0), ("oxygen_flow", 4, -1.0)], 2),
+        ([("fio2", 0.21, -1.0), ("oxygen_flow", 4, -1.0)], 2),
+    ],
+)
+def test_of_several_measurements_of_one_input_the_latest_counts(batch_of, values, points):
+    well = {code: value for code, value in WELL.items() if code not in ("consciousness_acvpu", "supplemental_oxygen")}
+    rows = [(0, code, value, UNITS.get(code, ""), -1.0) for code, value in well.items()]
+    batch = batch_of(rows + [(0, code, value, "", hours) for code, value, hours in values], 1)
+
+    assert news2(check(batch), batch)[0] == points
+
+
+def test_what_stands_at_the_beginning_of_the_day_is_urine_of_the_day_before(batch_of):
+    """1,500 mL 24 hours ago and 20 mL since: 4 points, with platelets and coma scale normal."""
+    rows = [(0, "urine_output", 1500, "mL", -24.0), (0, "urine_output", 20, "mL", -1.0)]
+    rows += [(0, "platelets", 200, "10*3/uL", -1.0), (0, "gcs_total", 15, "", -1.0)]
+    batch = batch_of(rows, 1)
+
+    assert sofa(check(batch), batch)[0] == 4

@@ -149,12 +149,16 @@ def test_the_plan_of_the_composite_cohort(composite):
     assert columns.categories == {"icu_type": ("1", "2", "3", "4")}
     assert columns.split_hours == pytest.approx(-24, abs=0.5)
     assert columns.derived == (
-        *("systolic", "diastolic", "mean_pressure", "pulse_pressure", "shock_index", "pao2_fio2", "saturation_fio2"),
+        *("systolic", "diastolic", "mean_pressure", "pulse_pressure", "pulse_pressure_invasive", "shock_index"),
+        *("pao2_fio2", "saturation_fio2"),
         *("bun_creatinine", "osmolality_derived", "ast_alt", "body_mass_index"),
     )
-    assert columns.per_record == ("news2", "qsofa", "sofa", "egfr_ckd_epi", "urine_rate")
-    # 35 series and 11 derived ones of 18 summaries; 2 single, 2 of urine, 5 of ventilation, 4 ICU types, 5, age, sex.
-    assert len(columns.names) == len(set(columns.names)) == 46 * 18 + 20
+    assert columns.per_record == (
+        *("news2", "qsofa", "sofa"),
+        *("egfr_ckd_epi", "age_by_coma", "age_by_bun", "severe_coma_share", "urine_rate"),
+    )
+    # 35 series and 12 derived ones of 18 summaries; 2 single, 2 of urine, 5 of ventilation, 4 ICU types, 8, age, sex.
+    assert len(columns.names) == len(set(columns.names)) == 47 * 18 + 23
     assert FeaturePlan.from_json(columns.to_json()) == columns
 
 
