@@ -31,15 +31,18 @@ class NormalScores:
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """float (n, 2 F + k): the scores, the squares, and what is missing; a missing value has score and square 0."""
-        scores, squares = np.zeros(x.shape), np.zeros(x.shape)
+        columns = x.shape[1]
+        # Column by column in memory: those that are empty, most of them where little is measured, are never touched.
+        out = np.zeros((len(x), 2 * columns + len(self.missing_)), order="F")
         missing = np.isnan(x)
-        for column, knots in enumerate(self.knots_):
+        for column in np.flatnonzero(~missing.all(axis=0)):
             rows = np.flatnonzero(~missing[:, column])
-            if len(rows) and knots.value:
-                score = knots.scores(x[rows, column])
-                scores[rows, column] = score
-                squares[rows, column] = SQUARE_WEIGHT * (score**2 - 1)
-        return np.hstack([scores, squares, missing[:, self.missing_]])
+            if self.knots_[column].value:
+                score = self.knots_[column].scores(x[rows, column])
+                out[rows, column] = score
+                out[rows, columns + column] = SQUARE_WEIGHT * (score**2 - 1)
+        out[:, 2 * columns :] = missing[:, self.missing_]
+        return out
 
     def save(self, path: Path) -> None:
         value, score = np.full((2, len(self.knots_), KNOTS), np.nan)

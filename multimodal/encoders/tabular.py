@@ -35,7 +35,7 @@ SPLIT_COLUMNS, SPLIT_SHARE = 10, 0.1
 
 def forest(random_state: int, class_weight: str | None = None) -> RandomForestClassifier:
     return RandomForestClassifier(
-        400, min_samples_leaf=3, max_features="sqrt", n_jobs=-1, class_weight=class_weight, random_state=random_state
+        200, min_samples_leaf=3, max_features="sqrt", n_jobs=-1, class_weight=class_weight, random_state=random_state
     )
 
 

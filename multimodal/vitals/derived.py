@@ -177,7 +177,7 @@ def age_by_bun(checked: Checked, batch: Batch) -> np.ndarray:
 
 
 def severe_coma_share(checked: Checked, batch: Batch) -> np.ndarray:
-    """The share of moments at which the coma scale was 8 or less, float (n,); Teasdale and Jennett, Lancet 2:81, 1974."""
+    """The share of moments at which the coma scale was 8 or less, float (n,). Teasdale & Jennett, Lancet 2:81, 1974."""
     groups = grouped(checked, ("gcs_total",))
     share = np.full(len(batch), np.nan)
     share[groups.record] = groups.sums(groups.value <= SEVERE_COMA) / groups.size
