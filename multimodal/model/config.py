@@ -29,6 +29,8 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 One = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 """A single name stands for a list of one; an empty list switches a modality off."""
+NoneByName = BeforeValidator(lambda value: NONE if value is None else value)
+"""One of the choices is called `none`, which `--set` gives as no value."""
 
 
 def _known_window(name: str) -> str:
@@ -67,8 +69,8 @@ class ImageOptions(NetworkOptions):
     encoders: Annotated[tuple[Literal["cnn"], ...], One] = ("cnn",)
     size: Annotated[int, Field(ge=28, le=1024)] = 128
     window: Annotated[str, AfterValidator(_known_window)] = "file"
-    denoise: Literal["none", "median", "nlm"] = "none"
-    enhance: Literal["none", "clahe"] = "none"
+    denoise: Annotated[Literal["none", "median", "nlm"], NoneByName] = "none"
+    enhance: Annotated[Literal["none", "clahe"], NoneByName] = "none"
     slices: Annotated[int, Field(ge=1, le=1024)] = 16
     backbone: Literal["compact", "resnet18", "resnet50", "densenet121", "efficientnet_b0"] = "compact"
     weights: str | None = None
@@ -140,7 +142,7 @@ class FusionOptions(Section):
 
 class TrustOptions(Section):
     threshold: Annotated[str, AfterValidator(check_rule)] = "youden"
-    fallback: Annotated[str, BeforeValidator(lambda name: name or NONE), AfterValidator(check_fallback)] = NONE
+    fallback: Annotated[str, NoneByName, AfterValidator(check_fallback)] = NONE
 
 
 class TrainOptions(Section):

@@ -84,3 +84,10 @@ def test_an_encoder_alone_has_the_defaults_of_the_options(name, section):
 
     of_the_reader = {"encoders", "mask_words", "headings"}
     assert alone == {key: value for key, value in options.items() if key not in of_the_reader}
+
+
+@pytest.mark.parametrize("key", ["image.denoise", "image.enhance", "trust.fallback"])
+def test_a_choice_called_none_can_be_set(key):
+    section, name = key.split(".")
+
+    assert getattr(getattr(read_config(None, [f"{key}=none"]), section), name) == "none"
