@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 from multimodal.encoders import ENCODERS, encoder_class
@@ -56,7 +56,7 @@ def test_every_model_finds_the_fever_and_says_nothing_without_a_measurement(name
     assert_allclose(loaded.encode(inputs.take(np.array([5]))).log_odds[0], found.log_odds[5], atol=1e-5)
 
 
-@pytest.mark.parametrize("build", [RandomForestClassifier, HistGradientBoostingClassifier])
+@pytest.mark.parametrize("build", [ExtraTreesClassifier, HistGradientBoostingClassifier])
 def test_the_same_model_is_saved_as_the_same_bytes(build, tmp_path):
     """Without this a model_id would not tell whether two trainings agree."""
     rng = np.random.default_rng(0)
@@ -69,13 +69,13 @@ def test_the_same_model_is_saved_as_the_same_bytes(build, tmp_path):
 
 
 def test_a_file_with_a_foreign_type_is_refused(tmp_path):
-    save_sklearn(RandomForestClassifier(2).fit([[0], [1]], [0, 1]), tmp_path / "m.skops")
+    save_sklearn(ExtraTreesClassifier(2).fit([[0], [1]], [0, 1]), tmp_path / "m.skops")
     changed = io.BytesIO()
     with zipfile.ZipFile(tmp_path / "m.skops") as old, zipfile.ZipFile(changed, "w") as new:
         for name in old.namelist():
             content = old.read(name)
             if name == "schema.json":
-                content = content.replace(b'"RandomForestClassifier"', b'"Popen"', 1)
+                content = content.replace(b'"ExtraTreesClassifier"', b'"Popen"', 1)
                 content = content.replace(b'"sklearn.ensemble._forest"', b'"subprocess"', 1)
             new.writestr(name, content)
     (tmp_path / "m.skops").write_bytes(changed.getvalue())
