@@ -205,7 +205,7 @@ class GRU:
 
     def encode(self, inputs: VitalsInputs, *, precision: str = "fp32") -> Evidence:
         del precision  # see fit
-        present = inputs.present
+        present = inputs.having(self.plan_.learnt)  # see tabular.py
         log_odds = np.full((len(inputs), len(self.targets_)), np.nan)
         device = pick_device(self.device)
         network = self.network_.to(device)

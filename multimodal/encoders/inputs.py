@@ -12,7 +12,7 @@ Inputs have
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,12 @@ class VitalsInputs:
         from ..vitals import present
 
         return present(self.checked, len(self.batch))
+
+    def having(self, codes: Collection[str]) -> np.ndarray:
+        """bool (n,): the records with a usable measurement of `codes`: what a model learnt from."""
+        from ..vitals import present
+
+        return present(self.checked, len(self.batch), codes)
 
     @property
     def problems(self) -> Sequence[tuple[int, Problem]]:

@@ -130,7 +130,8 @@ class Tabular:
 
     def encode(self, inputs: VitalsInputs, *, precision: str = "fp32") -> Evidence:
         del precision  # trees and sums are always in double
-        present = inputs.present
+        # A record with nothing that was learnt from would look like one of which nothing had to be measured.
+        present = inputs.having(self.plan_.learnt)
         log_odds = np.full((len(inputs), len(self.targets_)), np.nan)
         if present.any():
             x = self._prepared(inputs.columns(self.plan_)[present])

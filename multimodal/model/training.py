@@ -72,6 +72,8 @@ def train(
     targets, labels = usable_targets(cohort, problems)
     batch, rare = settle_levels(cohort.batch())
     problems += rare
+    if config.vitals.monotone and "boosting" not in config.vitals.encoders:
+        raise UsageError("vitals.monotone: boosting alone heeds it, and is not among vitals.encoders")
     try:
         check_constraints(read_constraints(config.vitals.monotone), batch.table, targets)
     except ValueError as error:

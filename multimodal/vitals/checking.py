@@ -7,7 +7,7 @@ What it does not  look at the prediction time (the source has done that), impute
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,8 +72,12 @@ def check(batch: Batch, *, convert_suspect: bool = False) -> Checked:
     return Checked(values, rows.account.problems(), levels, batch.table)
 
 
-def present(checked: Checked, n: int) -> np.ndarray:
-    """bool (n,): the records with at least one usable measurement. Age and sex alone are none."""
+def present(checked: Checked, n: int, codes: Collection[str] | None = None) -> np.ndarray:
+    """bool (n,): the records with at least one usable measurement, of `codes` if they are given. Age and sex alone are
+    none."""
+    rows = checked.values
+    if codes is not None:
+        rows = rows[rows["code"].isin(list(codes))]
     there = np.zeros(n, dtype=bool)
-    there[checked.values["record"].to_numpy()] = True
+    there[rows["record"].to_numpy()] = True
     return there

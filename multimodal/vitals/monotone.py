@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..records import RULES, did_you_mean
+from ..records import RULES, MeasurementTable, did_you_mean
 from .derived import DERIVED, PER_RECORD
 from .plans import LEVELS, FeaturePlan
 
@@ -37,8 +37,10 @@ def read_constraints(entries: Iterable[str]) -> tuple[Constraint, ...]:
     return tuple(Constraint(quantity, direction, target) for (target, quantity), direction in found.items())
 
 
-def check_constraints(constraints: Sequence[Constraint], codes: Collection[str], targets: Collection[str]) -> None:
-    """Raises ValueError for a quantity that is neither a code nor derived, and for a target that is none."""
+def check_constraints(constraints: Sequence[Constraint], table: MeasurementTable, targets: Collection[str]) -> None:
+    """Raises ValueError for what is neither a quantity or flag of the table, nor derived, nor age_years, and for a
+    target that is none."""
+    codes = [code for code, kind in table.items() if kind.kind != "category"]
     known = [*codes, *DERIVED, *PER_RECORD, *RULES, "age_years"]
     for one in constraints:
         for name, names, what in ((one.quantity, known, "quantity"), (one.target, ["", *targets], "target")):

@@ -137,3 +137,20 @@ def test_with_balanced_classes_the_base_rate_is_put_back(name, vitals, tmp_path)
     assert 0.05 < (1 / (1 + np.exp(-found[True][known]))).mean() < 0.25
     loaded = encoder_class(name).load(tmp_path, device="cpu")
     assert_array_equal(loaded.encode(inputs).log_odds[inputs.present, 0], found[True])
+
+
+@pytest.mark.parametrize("name", ["boosting", "gru"])
+def test_a_record_of_nothing_that_was_learnt_from_has_no_answer(name, vitals):
+    """A sodium alone, for a model of temperature and pulse: it would look like a patient of whom nothing was known."""
+    inputs, y = vitals
+    model = encoder_class(name)().fit(inputs, ["fever"], y, np.arange(240), random_state=0)
+    rows = [(0, "sodium", "140", "meq/L", 0.0, ""), (1, "heart_rate", "80", "/min", 0.0, "")]
+    ids = np.array(["a", "b"], dtype=object)
+    columns = ["record", "code", "value", "unit", "hours", "where"]
+    batch = Batch(
+        ids, ids, np.array([50.0, 50.0]), np.array(["male"] * 2, dtype=object), pd.DataFrame(rows, columns=columns)
+    )
+    found = model.encode(READERS["vitals"](batch, {"convert_suspect": False}, workers=1))
+
+    assert found.present.tolist() == [False, True]
+    assert np.isnan(found.log_odds[0, 0])

@@ -62,6 +62,7 @@ def test_what_is_made_of_a_constrained_quantity_is_left_out_unless_it_is_constra
     ("entry", "message"),
     [
         ("lactat=up", "there is no quantity 'lactat'; did you mean 'lactate'"),
+        ("icu_type=up", "there is no quantity 'icu_type'"),
         ("deth:lactate=up", "there is no target 'deth'; did you mean 'death'"),
     ],
 )
