@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from ..records import Batch, ImageItem, NoteItem
 
@@ -22,8 +25,10 @@ def item_digests(batch: Batch, modality: str) -> list[bytes]:
     if modality == "vitals":
         for person in zip(range(len(batch)), batch.age_years.tolist(), batch.sex, strict=True):
             add(*person)
-        for row in batch.measurements.itertuples(index=False):
-            add(*row)
+        rows = list(zip(*(batch.measurements[name].tolist() for name in batch.measurements), strict=True))
+        ends = np.searchsorted(batch.measurements["record"].to_numpy(), np.arange(len(batch) + 1))
+        for record, (start, end) in enumerate(pairwise(ends.tolist())):
+            found[record].update(repr(rows[start:end]).encode("utf-8", "surrogatepass"))
     else:
         for item in batch.notes if modality == "notes" else batch.images:
             add(item.record, item.where, item.kind, *_content(item))
