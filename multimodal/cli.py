@@ -193,18 +193,20 @@ def codes(
     ] = None,
 ) -> None:
     """The measurement table: code, name, LOINC, unit, other accepted units, plausible range."""
-    from .records import did_you_mean, measurement_table, span
+    from .records import measurement_table, span
 
     table = measurement_table() if of is None else _additions(of)
+    called = measurement_table().called(text)
     rows = []
     for kind in table.values():
         fields = (kind.code, kind.display, kind.loinc, kind.unit, " ".join(kind.units))
-        if any(text.casefold() in field.casefold() for field in fields):
+        if kind.code == called or any(text.casefold() in field.casefold() for field in fields):
             rows.append((*fields[:3], kind.unit if kind.kind == "quantity" else kind.kind, fields[4], span(kind)))
     if rows:
         print_table(("code", "name", "LOINC", "unit", "also", "range"), rows)
     else:
-        print(f"no code, name or unit holds that text{did_you_mean(text, table)}", file=sys.stderr)
+        near = measurement_table().extended(table).did_you_mean(text)
+        print(f"no code, name or unit holds that text{near}", file=sys.stderr)
 
 
 def _additions(path: Path) -> Mapping[str, MeasurementKind]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
@@ -14,6 +14,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+
+from .nearest import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,18 @@ class MeasurementTable(Mapping[str, MeasurementKind]):
         """The UCUM spelling of a common one (`mmHg` -> `mm[Hg]`); the unit itself where none is known."""
         unit = unit.strip()
         return self._spellings.get(unit, self._spellings.get(unit.casefold(), unit))
+
+    def called(self, name: str) -> str | None:
+        """The code that clinicians call so; never what a measurement of that name is read as."""
+        return _code_names().get(name.strip().casefold())
+
+    def did_you_mean(self, name: str, others: Iterable[str] = ()) -> str:
+        """`; did you mean 'X'?` for the code that clinicians call so, else for the nearest code or one of `others`.
+
+        By its letters alone spo2 is nearest to pao2, which is another quantity.
+        """
+        meant = self.called(name)
+        return f"; did you mean {meant!r}?" if meant else did_you_mean(name, [*others, *self])
 
     def extended(self, own: Mapping[str, MeasurementKind]) -> MeasurementTable:
         """This table with a cohort's own additions."""
@@ -124,6 +138,12 @@ def measurement_table() -> MeasurementTable:
     kinds = {row["code"]: _kind_of(row) for row in _rows(folder / "measurements.csv")}
     spellings = {row["spelling"]: row["ucum"] for row in _rows(folder / "unit_spellings.csv")}
     return MeasurementTable(kinds, spellings)
+
+
+@lru_cache(maxsize=1)
+def _code_names() -> dict[str, str]:
+    """{what clinicians call it: code}"""
+    return {row["name"]: row["code"] for row in _rows(resources.files(__package__) / "code_names.csv")}
 
 
 def _rows(file: Traversable) -> Iterator[dict[str, str]]:

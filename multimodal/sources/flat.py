@@ -107,7 +107,7 @@ def read_header(look: TextTable, description: Description, beside: str) -> Heade
         elif code and (name := table.resolve(code["code"])):
             codes[column] = (code["code"], (code["unit"] or "").strip() or table[name].unit)
         else:
-            unknown[column] = did_you_mean(column.partition("[")[0].strip(), [*known, *table])
+            unknown[column] = table.did_you_mean(column.partition("[")[0], known)
     advice = f" A measurement of your own is declared in {beside}, as [measurements.NAME]."
     refuse_unknown(look, unknown, advice)
     if look.columns and "record_id" not in look.columns:

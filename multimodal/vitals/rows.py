@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from ..records import Batch, MeasurementKind, did_you_mean, shown
+from ..records import Batch, MeasurementKind, shown
 from .account import Account
 from .numbers import read_numbers
 from .units import conversion
@@ -71,7 +71,7 @@ class Rows:
             self.account.add("UNKNOWN_UNIT", np.concatenate(refused), self._unknown_unit)
 
     def _unknown_code(self):
-        near = lru_cache(maxsize=None)(lambda name: did_you_mean(name, self.table))
+        near = lru_cache(maxsize=None)(self.table.did_you_mean)
 
         def message(row: int, more: str) -> str:
             name = self._names[self._named[row]]

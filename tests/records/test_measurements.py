@@ -304,3 +304,19 @@ def test_a_code_that_a_cohort_declares_as_another_kind_is_what_the_model_learnt(
 )
 def test_the_level_of_a_category_as_text(item, text):
     assert level_text(item) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("SpO2", "; did you mean 'oxygen_saturation'?"),  # by its letters it is nearest to pao2
+        ("sbp", "; did you mean 'systolic_bp'?"),
+        ("gcs", "; did you mean 'gcs_total'?"),
+        ("heart_rat", "; did you mean 'heart_rate'?"),
+        ("age", "; did you mean 'age_years'?"),
+        ("xyzzy", ""),
+    ],
+)
+def test_a_hint_names_what_clinicians_mean(name, hint):
+    assert TABLE.did_you_mean(name, ["age_years"]) == hint
+    assert TABLE.resolve(name) is None
