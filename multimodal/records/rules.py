@@ -38,7 +38,7 @@ class Rule:
         return f"{self.low:g} and more" if self.high is None else f"{self.low:g} to {self.high:g}"
 
 
-_SYSTOLIC = ("systolic_bp_invasive", "systolic_bp")  # at the same time, the line counts
+SYSTOLIC = ("systolic_bp_invasive", "systolic_bp")  # at the same time, the line counts
 _CONSCIOUSNESS = ("consciousness_acvpu", "gcs_total")
 
 RULES: Mapping[str, Rule] = {
@@ -54,7 +54,7 @@ RULES: Mapping[str, Rule] = {
             "respiratory rate": ("respiratory_rate",),
             "oxygen saturation": ("oxygen_saturation", "arterial_oxygen_saturation"),
             "oxygen": ("supplemental_oxygen", "fio2", "oxygen_flow", "mechanical_ventilation"),
-            "systolic pressure": _SYSTOLIC,
+            "systolic pressure": SYSTOLIC,
             "pulse": ("heart_rate",),
             "consciousness": _CONSCIOUSNESS,
             "temperature": ("temperature",),
@@ -70,7 +70,7 @@ RULES: Mapping[str, Rule] = {
         source="Singer et al., JAMA 315(8):801, 2016",
         inputs={
             "respiratory rate": ("respiratory_rate",),
-            "systolic pressure": _SYSTOLIC,
+            "systolic pressure": SYSTOLIC,
             "consciousness": _CONSCIOUSNESS,
         },
         needs="two of the three",
@@ -83,7 +83,7 @@ RULES: Mapping[str, Rule] = {
         action="immediate treatment",
         source="Allgöwer and Burri, Dtsch Med Wochenschr 92(43):1947, 1967; 0.9: Rady et al., Ann Emerg Med 24:685, "
         "1994 (there: above 0.9)",
-        inputs={"pulse": ("heart_rate",), "systolic pressure": _SYSTOLIC},
+        inputs={"pulse": ("heart_rate",), "systolic pressure": SYSTOLIC},
         needs="both",
     ),
     "sofa": Rule(

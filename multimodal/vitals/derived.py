@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..records import Batch
+from ..records.rules import SYSTOLIC
 from .checking import Checked
 from .groups import DAY_HOURS, SAME_TIME, Groups, changes, grouped, in_runs, last_of
 
-SYSTOLIC = ("systolic_bp_invasive", "systolic_bp")
 DIASTOLIC = ("diastolic_bp_invasive", "diastolic_bp")
 MEAN_PRESSURE = ("mean_bp_invasive", "mean_bp")
 SATURATION = ("oxygen_saturation", "arterial_oxygen_saturation")
