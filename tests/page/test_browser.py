@@ -56,10 +56,11 @@ def test_a_visitor_clicks_an_example_and_uploads_a_text_file(address, chromium, 
     asked: list[str] = []
     visit.on("request", lambda request: asked.append(request.url))
     visit.goto(address)
+    # The page is put together piece by piece: wait_for fails where a piece has not come to be seen in 30 s.
+    visit.get_by_text(NOTICE).first.wait_for(state="visible")
+    visit.get_by_text("Or click one of the ready examples.").wait_for(state="visible")
     visit.wait_for_selector("#mm-score")
 
-    assert visit.get_by_text(NOTICE).first.is_visible()
-    assert visit.get_by_text("Or click one of the ready examples.").is_visible()
     assert visit.get_by_label("Age, years").input_value() == ""
     visit.get_by_role("button", name="All: image + notes + vitals").click()
     visit.wait_for_selector("#mm-shown tr[data-target] .mm-share")
