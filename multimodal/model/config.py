@@ -20,6 +20,7 @@ from pydantic import (
 from ..imaging.windows import WINDOW_NAMES
 from ..notes.sections import own_headings
 from ..records import UsageError, did_you_mean
+from ..trust.calibration import AUTO, check_calibration
 from ..trust.fallback import NONE, check_fallback
 from ..trust.thresholds import check_rule
 from ..vitals.monotone import read_constraints
@@ -142,6 +143,7 @@ class FusionOptions(Section):
 
 class TrustOptions(Section):
     threshold: Annotated[str, AfterValidator(check_rule)] = "youden"
+    calibration: Annotated[str, AfterValidator(check_calibration)] = AUTO
     fallback: Annotated[str, NoneByName, AfterValidator(check_fallback)] = NONE
 
 

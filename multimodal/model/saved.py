@@ -18,6 +18,7 @@ from ..encoders import encoder_class
 from ..fusion.blend import Blend
 from ..fusion.head import Head
 from ..records import MeasurementKind, ModelError, Problem, Target
+from ..trust.calibration import calibrator_arrays, calibrators_of
 from .baselines import Baselines
 from .config import Config
 from .model_files import SCHEMA, write_manifest
@@ -50,7 +51,7 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
     pretraining = {option: [one.to_json() for one in seen] for option, seen in model.pretraining_patients_.items()}
     _write_json(folder / "patients.json", {**model.patients_.to_json(), "pretraining": pretraining})
     arrays = {"base": stack.base, "variant": stack.variant, "single": stack.single, "limit": stack.limit}
-    arrays |= {"temperature": stack.temperature, "thresholds": model.thresholds_}
+    arrays |= {"thresholds": model.thresholds_, **calibrator_arrays(stack.calibrators)}
     arrays |= {"head.slope": stack.head.slope, "head.shift": stack.head.shift}
     arrays |= {f"head.gate.{name}": array for name, array in stack.head.gate.items()}
     arrays |= {f"baseline.{name}": cuts for name, cuts in model.baseline_thresholds_.items()}
@@ -105,7 +106,7 @@ def _stack_of(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Sta
         head=Head(arrays["base"], arrays["head.slope"], arrays["head.shift"], _under("head.gate.", arrays)),
         variant=arrays["variant"],
         single=arrays["single"],
-        temperature=arrays["temperature"],
+        calibrators=calibrators_of(arrays, state["units"]),
         limit=arrays["limit"],
     )
 

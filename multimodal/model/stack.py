@@ -1,4 +1,4 @@
-"""Blends, head, choice of variant and temperature as one fitted thing: evidence in, log-odds for every set out."""
+"""Blends, head, choice of variant and calibration as one fitted thing: evidence in, log-odds for every set out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..fusion.blend import Blend, fit_blend
 from ..fusion.head import VARIANTS, Head, fit_head
 from ..fusion.subsets import all_sets, set_index
 from ..records import Target
-from ..trust.calibration import binary_loss, exclusive_loss, temperature
+from ..trust.calibration import AUTO, Calibrator, binary_loss, choose_calibrator, exclusive_loss
 
 FUSED = -1
 
@@ -27,7 +27,7 @@ class Stack:
     blends       per modality
     variant      int (T,), index into VARIANTS; single  int (2 ** M, T): FUSED, or the one modality that is used for
                  this set because fusion was no better on held-out patients
-    temperature  float (T,); limit  float (T,), the largest log-odds that the labels support
+    calibrators  one a unit; limit  float (T,), the largest log-odds that the labels support
     """
 
     modalities: tuple[str, ...]
@@ -37,7 +37,7 @@ class Stack:
     head: Head
     variant: np.ndarray
     single: np.ndarray
-    temperature: np.ndarray
+    calibrators: tuple[Calibrator, ...]
     limit: np.ndarray
 
     def z(self, evidence: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -51,12 +51,11 @@ class Stack:
 
     def _value(self, z: np.ndarray, present: np.ndarray) -> np.ndarray:
         logits = chosen_logits(self.head, z, present, self.variant, self.single)
-        several = present.sum(axis=1) >= 2
-        in_group = np.zeros(len(self.base), dtype=bool)
-        in_group[[t for unit in self.units if len(unit) > 1 for t in unit]] = True
-        scaled = several[:, None] | (in_group & present.any(axis=1)[:, None])
-        moved = self.base + (logits - self.base) / np.where(scaled, self.temperature, 1.0)
-        return moved.clip(-self.limit, self.limit)
+        for unit, calibrator in zip(self.units, self.calibrators, strict=True):
+            columns = list(unit)
+            rows = _calibrated_rows(present, unit)
+            logits[np.ix_(rows, columns)] = calibrator(logits[np.ix_(rows, columns)], self.base[columns])
+        return logits.clip(-self.limit, self.limit)
 
     def sum_value(self, z: np.ndarray, present: np.ndarray) -> np.ndarray:
         """The plain sum of the log-odds of what is present, (n, T)."""
@@ -130,12 +129,14 @@ def fit_stack(
     *,
     random_state: int,
     device: str,
+    calibration: str = AUTO,
 ) -> Stack:
     """Fit everything that stands on out-of-fold evidence.
 
     evidence  {modality: float (n, C, T)}, out of fold; present  bool (n, M); y  float (n, T), NaN unknown
-    folds     int (n,), those of the evidence: variant, fallback and temperature are chosen on logits of heads that
+    folds     int (n,), those of the evidence: variant, fallback and calibration are chosen on logits of heads that
               did not see the fold
+    calibration  a name of trust.calibration.CHOICES
     """
     modalities = tuple(evidence)
     base = base_log_odds(y, units)
@@ -156,6 +157,8 @@ def fit_stack(
     single = _keep_single(chosen, present, y, units)
     blends = _blends(evidence, present, y, np.ones(len(y), dtype=bool))
     z = calibrated(blends, modalities, base, units, evidence)
+    limit = np.log((~np.isnan(y)).sum(axis=0) + 1)
+    fused = _whole(chosen, single, present)
     return Stack(
         modalities=modalities,
         units=tuple(tuple(unit) for unit in units),
@@ -164,8 +167,8 @@ def fit_stack(
         head=fit_head(z, present, y, base, **options),
         variant=variant,
         single=single,
-        temperature=_temperatures(chosen, single, present, y, base, units),
-        limit=np.log((~np.isnan(y)).sum(axis=0) + 1),
+        calibrators=tuple(_calibrator(calibration, unit, fused, present, y, base, folds, limit) for unit in units),
+        limit=limit,
     )
 
 
@@ -255,22 +258,32 @@ def _keep_single(
     return out
 
 
-def _temperatures(
-    chosen: np.ndarray,
-    single: np.ndarray,
-    present: np.ndarray,
-    y: np.ndarray,
-    base: np.ndarray,
-    units: Sequence[tuple[int, ...]],
-) -> np.ndarray:
-    out = np.ones(y.shape[1])
-    # The whole of what each record has: the last set, intersected with the record's own.
-    logits = chosen[-1].copy()
+def _whole(chosen: np.ndarray, single: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """float (n, T): the held-out logits with the whole of what each record has."""
+    logits = chosen[-1]  # the last set, intersected with the record's own
     alone = single[set_index(present)]
     for m in range(present.shape[1]):
         logits = np.where(alone == m, chosen[1 << m], logits)
-    for unit in units:
-        columns = list(unit)
-        rows = ~np.isnan(_unit_loss(logits, y, unit)) & (present.sum(axis=1) >= (2 if len(columns) == 1 else 1))
-        out[columns] = temperature(logits[rows][:, columns], base[columns], y[rows][:, columns])
-    return out
+    return logits
+
+
+def _calibrated_rows(present: np.ndarray, unit: Sequence[int]) -> np.ndarray:
+    """bool (n,): who is calibrated once more. One modality alone is calibrated already, but as single targets, not as
+    the classes of a group."""
+    return present.sum(axis=1) >= (2 if len(unit) == 1 else 1)
+
+
+def _calibrator(
+    rule: str,
+    unit: Sequence[int],
+    fused: np.ndarray,
+    present: np.ndarray,
+    y: np.ndarray,
+    base: np.ndarray,
+    folds: np.ndarray,
+    limit: np.ndarray,
+) -> Calibrator:
+    columns = list(unit)
+    rows = ~np.isnan(_unit_loss(fused, y, unit)) & _calibrated_rows(present, unit)
+    logits, labels = fused[np.ix_(rows, columns)], y[np.ix_(rows, columns)]
+    return choose_calibrator(rule, logits, base[columns], labels, folds[rows], limit[columns])

@@ -122,6 +122,7 @@ def train(
         raise UsageError(f"the training diverged: {error}") from error
     units = exclusive_units(targets)
     options = {"random_state": config.train.seed, "device": config.train.device}
+    options |= {"calibration": config.trust.calibration}
     stack = fit_stack(fitted.evidence, fitted.present, labels, folds, units, **options)
     outside = answer_out_of_fold(fitted, inputs, targets, labels, folds, units, options)
     z = stack.z(fitted.evidence)
