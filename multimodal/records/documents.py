@@ -83,6 +83,8 @@ class Measured(Form):
     auprc: Figure = Field(description="average precision")
     brier: Figure = Field(description="mean squared error of the probability")
     ece: Figure = Field(description="expected calibration error, 10 bins of equal count")
+    calibration_slope: Figure = Field(description="of labels on log-odds; below 1: too bold")
+    calibration_intercept: Figure = Field(description="above 0: too low on the whole, slope held at 1")
     sensitivity: Figure = Field(description="tp / (tp + fn)")
     specificity: Figure = Field(description="tn / (tn + fp)")
     precision: Figure = Field(description="tp / (tp + fp)")

@@ -10,11 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.special import expit, logit
 
 from .bootstrap import interval, patient_weights
 
-METRICS = ("auroc", "auprc", "brier", "ece", "sensitivity", "specificity", "precision", "f1", "accuracy")
+METRICS = (
+    "auroc",
+    "auprc",
+    "brier",
+    "ece",
+    "calibration_slope",
+    "calibration_intercept",
+    "sensitivity",
+    "specificity",
+    "precision",
+    "f1",
+    "accuracy",
+)
 BINS = 10
+NEWTON_STEPS = 30
+NEAR = 0.1  # the error after a last step of Newton's is about its square
+FLAT = 1e-9  # the share of a determinant that is left of its diagonal where the log-odds are all equal
+SURE = 1e-9  # a probability is held so far off 0 and 1 where its log-odds are needed
 
 
 def auroc(y: np.ndarray, score: np.ndarray) -> float:
@@ -151,11 +168,14 @@ def weighted_metrics(
     n = weights.sum(1)
     ranking = _ranking(y, score, weights)
     undefined = np.full(len(weights), np.nan)
+    slope, intercept = recalibration(y, score, weights) if is_probability else (undefined, undefined)
     return {
         "auroc": ranking["auroc"],
         "auprc": ranking["auprc"],
         "brier": _ratio(squared, n) if is_probability else undefined,
         "ece": ranking["ece"] if is_probability else undefined,
+        "calibration_slope": slope,
+        "calibration_intercept": intercept,
         "sensitivity": _ratio(tp, tp + fn),
         "specificity": _ratio(tn, tn + fp),
         "precision": _ratio(tp, tp + fp),
@@ -190,6 +210,73 @@ def _ranking(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> dict[str,
         "auprc": np.where(both, _ratio((positive * precision).sum(1), positives), np.nan),
         "ece": _ratio(np.abs(gaps).reshape(-1, BINS).sum(1), positives + negatives),
     }
+
+
+def recalibration(y: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Calibration slope and intercept under r sets of weights; 1 and 0 where the probabilities mean what they say.
+
+    slope      of a logistic regression of y on the log-odds; below 1 they are too bold
+    intercept  of one whose slope is held at 1: above 0 they are too low on the whole (calibration in the large)
+    Returns    float (r,), float (r,); NaN where there is only one class, or where log-odds separate the classes or are
+               all equal (slope), as under few records.
+    Cox, Biometrika 45:562, 1958; Van Calster et al., BMC Medicine 17:230, 2019.
+    """
+    if not len(y):
+        return np.full(len(weights), np.nan), np.full(len(weights), np.nan)
+    log_odds = logit(np.clip(probability, SURE, 1 - SURE))
+    # Whoever says the same with the same label is one row of a larger weight.
+    (log_odds, y), which = np.unique(np.stack([log_odds, y]), axis=1, return_inverse=True)
+    weights = weights[:, np.argsort(which, kind="stable")]
+    if len(y) < len(which):
+        weights = np.add.reduceat(weights, np.searchsorted(np.sort(which), np.arange(len(y))), axis=1)
+    whole = np.bincount(which).astype(float)[None]
+    found = []
+    for held in (False, True):
+        # From the answer on all records it is one step, and one product of matrices, to that of a large resample.
+        slope, shift = _slope_and_shift(log_odds, y, whole, (np.ones(1), np.zeros(1)), 1e-9, slope_held=held)
+        start = np.nan_to_num(slope, nan=1.0), np.nan_to_num(shift)
+        found.append(_slope_and_shift(log_odds, y, weights, start, NEAR, slope_held=held))
+    return found[0][0], found[1][1]
+
+
+def _slope_and_shift(
+    log_odds: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray,
+    start: tuple[np.ndarray, np.ndarray],
+    near: float,
+    *,
+    slope_held: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Newton's method for all resamples at once, until a step is below `near`; float (r,), float (r,), NaN where it
+    does not settle: then the likelihood has no maximum."""
+    total, positive = weights.sum(1), weights @ y
+    both = (positive > 0) & (positive < total)
+    slope, shift = (np.broadcast_to(one, len(weights)).copy() for one in start)
+    settled = np.zeros(len(weights), dtype=bool)
+    powers = np.stack([np.ones_like(log_odds), log_odds, log_odds**2], axis=1)
+    for _ in range(NEWTON_STEPS):
+        if np.ptp(slope) == 0 and np.ptp(shift) == 0:
+            p = expit(slope[0] * log_odds + shift[0])[:, None]
+            g0, g1, _ = (weights @ ((y[:, None] - p) * powers)).T
+            h00, h01, h11 = (weights @ (p * (1 - p) * powers)).T
+        else:
+            p = expit(slope[:, None] * log_odds + shift[:, None])
+            g0, g1, _ = ((weights * (y - p)) @ powers).T
+            h00, h01, h11 = ((weights * (p * (1 - p))) @ powers).T
+        if slope_held:
+            by_slope, by_shift = np.zeros_like(slope), _ratio(g0, np.where(both, h00, 0.0))
+        else:
+            determinant = h00 * h11 - h01**2
+            determinant = np.where(both & (determinant > FLAT * h00 * h11), determinant, 0.0)
+            by_slope, by_shift = _ratio(h00 * g1 - h01 * g0, determinant), _ratio(h11 * g0 - h01 * g1, determinant)
+        step = np.maximum(np.abs(by_slope), np.abs(by_shift))
+        damped = np.minimum(1, 2 / np.maximum(step, 2))
+        slope, shift = slope + damped * by_slope, shift + damped * by_shift
+        settled = step < near
+        if not (step >= near).any():
+            break
+    return np.where(settled, slope, np.nan), np.where(settled, shift, np.nan)
 
 
 def equal_count_bins(counts: np.ndarray) -> np.ndarray:

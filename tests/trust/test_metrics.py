@@ -10,6 +10,8 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
 
 from multimodal.trust.bootstrap import interval, patient_weights
 from multimodal.trust.metrics import (
@@ -20,6 +22,7 @@ from multimodal.trust.metrics import (
     ece,
     measure,
     measure_group,
+    recalibration,
     weighted_metrics,
 )
 
@@ -103,8 +106,52 @@ def test_weight_2_is_the_record_twice(pairs, seed):
 
     for r, times in enumerate(weights.astype(int)):
         copied = weighted_metrics(*(np.repeat(a, times) for a in (y, p, decision)), np.ones((1, times.sum())))
-        for name in METRICS:
+        # Of a resample, slope and intercept are as near as its interval needs: see the test below.
+        for name in set(METRICS) - {"calibration_slope", "calibration_intercept"}:
             assert_allclose(weighted[name][r], copied[name][0], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def too_bold():
+    """2,000 records whose log-odds are stretched by 1.5 and too low by 0.4."""
+    random = np.random.default_rng(0)
+    honest = random.normal(size=2000) - 1
+    return (random.random(2000) < expit(honest)).astype(float), expit(1.5 * honest - 0.4)
+
+
+def test_calibration_slope_and_intercept_are_those_of_logistic_regressions(too_bold):
+    y, p = too_bold
+    slope, intercept = (one[0] for one in recalibration(y, p, np.ones((1, 2000))))
+    reference = LogisticRegression(C=np.inf, tol=1e-10).fit(logit(p)[:, None], y)
+
+    assert slope == pytest.approx(reference.coef_[0, 0], rel=1e-5)
+    # In the large: after the shift, as many are expected as there are.
+    assert expit(logit(p) + intercept).sum() == pytest.approx(y.sum(), rel=1e-9)
+    assert slope == pytest.approx(1 / 1.5, abs=0.1)
+    assert intercept > 0.2
+
+
+def test_slope_and_intercept_of_a_resample_are_those_of_its_records(too_bold):
+    y, p = too_bold
+    weights = np.random.default_rng(1).multinomial(2000, np.full(2000, 1 / 2000), size=20).astype(float)
+
+    slopes, intercepts = recalibration(y, p, weights)
+
+    for slope, intercept, times in zip(slopes, intercepts, weights.astype(int), strict=True):
+        copied = recalibration(np.repeat(y, times), np.repeat(p, times), np.ones((1, 2000)))
+        assert slope == pytest.approx(copied[0][0], abs=0.01)
+        assert intercept == pytest.approx(copied[1][0], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("y", "p"),
+    [([0, 0, 0], [0.1, 0.2, 0.3]), ([0, 1, 1], [0.2, 0.2, 0.2]), ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])],
+    ids=["one class", "all equal", "separated"],
+)
+def test_a_slope_that_no_data_can_tell_is_undefined(y, p):
+    slope, _ = recalibration(np.array(y, dtype=float), np.array(p), np.ones((1, len(y))))
+
+    assert np.isnan(slope[0])
 
 
 def test_an_interval_is_that_of_patients_resampled_by_hand():

@@ -103,7 +103,8 @@ def test_every_figure_has_its_interval_and_the_form_of_metrics_json(scored):
 
     assert list(found) == ["fused", "answered", "single", "baselines", "present"]
     assert list(found["fused"]) == ["n", "positives", "threshold", "confusion", *METRICS]
-    for name in METRICS:
+    # Slope and intercept are no shares, and undefined under most resamples of four records.
+    for name in set(METRICS) - {"calibration_slope", "calibration_intercept"}:
         figure = found["fused"][name]
         assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1, name
 
