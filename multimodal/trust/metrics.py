@@ -7,12 +7,13 @@ here and null in metrics.json, never 0 or 0.5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit
 
-from .bootstrap import interval, patient_weights
+from .bootstrap import Resamples, draw, interval
 
 METRICS = (
     "auroc",
@@ -81,6 +82,46 @@ def measure(
     Returns {"n", "positives", "threshold", "confusion": {"tp", "fp", "tn", "fn"}} and each of METRICS as
     {"value", "low", "high"}: 95 % percentile interval over patients; no interval for a single patient.
     """
+    drawn = draw(patients, resamples=resamples, random_state=random_state)
+    found = sample(y, probability, decision, drawn, threshold=threshold, is_probability=is_probability)
+    return found.document()
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The figures of one way to answer, with what they are in each resample.
+
+    counts   n, positives, threshold and confusion as in metrics.json
+    values   {name: float}, NaN where undefined; samples  {name: float (r,)}, likewise
+    """
+
+    counts: Mapping
+    values: Mapping[str, float]
+    samples: Mapping[str, np.ndarray]
+
+    def document(self) -> dict:
+        """As it stands in metrics.json."""
+        return {**self.counts, **{name: _figure(value, self.samples[name]) for name, value in self.values.items()}}
+
+    def minus(self, other: Sampled, names: Sequence[str] = METRICS) -> dict[str, dict]:
+        """{name: {"value", "low", "high"}}, how much higher each figure is than `other`'s, resample by resample: both
+        of the same `draw`."""
+        return {
+            name: _figure(self.values[name] - other.values[name], self.samples[name] - other.samples[name])
+            for name in names
+        }
+
+
+def sample(
+    y: np.ndarray,
+    probability: np.ndarray,
+    decision: np.ndarray,
+    drawn: Resamples,
+    *,
+    threshold: float | None = None,
+    is_probability: bool = True,
+) -> Sampled:
+    """As `measure`, with the resamples kept, for differences. drawn: of these n records."""
     y, probability, decision = (np.asarray(values, dtype=float) for values in (y, probability, decision))
     assert np.isfinite([y, probability, decision]).all()
 
@@ -88,27 +129,26 @@ def measure(
         return weighted_metrics(y, probability, decision, weights, is_probability=is_probability)
 
     cells = {"tp": y * decision, "fp": (1 - y) * decision, "tn": (1 - y) * (1 - decision), "fn": y * (1 - decision)}
-    return {
+    counts = {
         "n": len(y),
         "positives": int(y.sum()),
         "threshold": None if threshold is None or np.isnan(threshold) else float(threshold),
         "confusion": {name: int(records.sum()) for name, records in cells.items()},
-        **_with_intervals(figures, patients, resamples=resamples, random_state=random_state),
     }
+    return Sampled(counts, *_resampled(figures, drawn))
 
 
 def measure_group(
     truth: Sequence[str],
     decided: Sequence[str],
-    patients: np.ndarray,
+    drawn: Resamples,
     *,
     classes: Sequence[str],
-    resamples: int = 1000,
-    random_state: int = 0,
 ) -> dict:
     """The figures of one group of exclusive classes as they stand in metrics.json.
 
     truth, decided  (n,), names out of `classes`; a class that the model never decides counts as wrong all the same
+    drawn           of these n records
     Returns {"n", "classes", "accuracy", "macro_f1", "confusion"}; confusion[i][j]: records of class i decided as j.
     macro_f1 is the mean over the classes that occur in truth or decision, as scikit-learn's.
     """
@@ -128,29 +168,29 @@ def measure_group(
             "macro_f1": _ratio(np.where(occurs, f1, 0).sum(1), occurs.sum(1)),
         }
 
+    values, samples = _resampled(figures, drawn)
     return {
         "n": len(cell),
         "classes": list(classes),
-        **_with_intervals(figures, patients, resamples=resamples, random_state=random_state),
+        **{name: _figure(value, samples[name]) for name, value in values.items()},
         "confusion": in_cell.sum(0).astype(int).reshape(size, size).tolist(),
     }
 
 
-def _with_intervals(
-    figures: Callable[[np.ndarray], dict[str, np.ndarray]], patients: np.ndarray, *, resamples: int, random_state: int
-) -> dict[str, dict]:
-    """{"value", "low", "high"} of every figure that `figures(weights (r, n))` returns as (r,)."""
-    patients = np.asarray(patients)
-    values = figures(np.ones((1, len(patients))))
-    if len(np.unique(patients)) < 2:
-        resamples = 0
-    chunks = [figures(weights) for weights in patient_weights(patients, resamples=resamples, random_state=random_state)]
-    summary = {}
-    for name, (value,) in values.items():
-        samples = np.concatenate([chunk[name] for chunk in chunks]) if chunks else np.empty(0)
-        low, high = (None, None) if np.isnan(value) else interval(samples)
-        summary[name] = {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
-    return summary
+def _resampled(
+    figures: Callable[[np.ndarray], dict[str, np.ndarray]], drawn: Resamples
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Every figure that `figures(weights (r, n))` returns as (r,): its plain value, and its value in each resample."""
+    values = figures(np.ones((1, len(drawn.patient_of))))
+    chunks = [figures(weights) for weights in drawn.weights()]
+    samples = {name: np.concatenate([np.empty(0), *(chunk[name] for chunk in chunks)]) for name in values}
+    return {name: float(value) for name, (value,) in values.items()}, samples
+
+
+def _figure(value: float, samples: np.ndarray) -> dict:
+    """{"value", "low", "high"}, null where undefined."""
+    low, high = (None, None) if np.isnan(value) else interval(samples)
+    return {"value": None if np.isnan(value) else float(value), "low": low, "high": high}
 
 
 def weighted_metrics(

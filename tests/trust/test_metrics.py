@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from multimodal.trust.bootstrap import interval, patient_weights
+from multimodal.trust.bootstrap import draw, interval
 from multimodal.trust.metrics import (
     METRICS,
     auprc,
@@ -23,6 +23,7 @@ from multimodal.trust.metrics import (
     measure,
     measure_group,
     recalibration,
+    sample,
     weighted_metrics,
 )
 
@@ -175,7 +176,7 @@ def test_an_interval_is_that_of_patients_resampled_by_hand():
 def test_all_records_of_a_patient_are_drawn_together():
     patients = np.array(["b", "a", "b", "c"])
 
-    (weights,) = patient_weights(patients, resamples=50, random_state=1)
+    (weights,) = draw(patients, resamples=50, random_state=1).weights()
 
     assert weights.shape == (50, 4)
     assert (weights[:, 0] == weights[:, 2]).all()
@@ -183,13 +184,41 @@ def test_all_records_of_a_patient_are_drawn_together():
 
 
 def test_the_resamples_do_not_depend_on_the_chunks():
-    patients = np.arange(30)
-    whole = np.concatenate(list(patient_weights(patients, resamples=20)))
+    drawn = draw(np.arange(30), resamples=20)
+    (whole,) = drawn.weights()
 
-    chunks = list(patient_weights(patients, resamples=20, chunk=90))
+    chunks = list(drawn.weights(chunk=90))
 
     assert [len(chunk) for chunk in chunks] == [3] * 6 + [2]
     assert (np.concatenate(chunks) == whole).all()
+
+
+def test_a_part_of_the_records_has_the_same_resamples():
+    drawn = draw(np.array(["b", "a", "b", "c"]), resamples=20)
+    (whole,) = drawn.weights()
+
+    (part,) = drawn.of(np.array([False, True, True, False])).weights()
+
+    assert (part == whole[:, [1, 2]]).all()
+
+
+def test_a_difference_is_taken_resample_by_resample():
+    """The two figures go up and down together: each by far less than the interval of either would say."""
+    random = np.random.default_rng(0)
+    y = (random.random(300) < 0.4).astype(float)
+    p = np.clip(0.3 * y + random.random(300), 0, 1)
+    drawn = draw(np.arange(300), resamples=200)
+    a, b = (sample(y, score, score > 0.5, drawn) for score in (p, np.clip(p + 0.02 * random.random(300), 0, 1)))
+
+    difference = a.minus(b)["auroc"]
+
+    by_hand = [
+        reference.roc_auc_score(y, p, sample_weight=w) - b.samples["auroc"][i]
+        for i, w in enumerate(next(drawn.weights()))
+    ]
+    assert difference["value"] == pytest.approx(a.values["auroc"] - b.values["auroc"])
+    assert_allclose([difference["low"], difference["high"]], np.percentile(by_hand, [2.5, 97.5]), atol=1e-12)
+    assert difference["high"] - difference["low"] < 0.02 < a.document()["auroc"]["high"] - a.document()["auroc"]["low"]
 
 
 def test_an_interval_needs_half_of_the_resamples():
@@ -233,7 +262,7 @@ def test_a_group_counts_every_class_also_one_that_is_never_decided():
     truth = ["cold", "cold", "flu", "flu", "rare", "cold"]
     decided = ["cold", "flu", "flu", "flu", "cold", "cold"]
 
-    m = measure_group(truth, decided, np.arange(6), classes=["cold", "flu", "unseen", "rare"], resamples=100)
+    m = measure_group(truth, decided, draw(np.arange(6), resamples=100), classes=["cold", "flu", "unseen", "rare"])
 
     assert m["n"] == 6
     assert m["confusion"] == [[2, 1, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]]
