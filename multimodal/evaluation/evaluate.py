@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,9 @@ import numpy as np
 
 from multimodal.records import CohortError, UsageError, shown
 
-from ..trust.tabulate import Answers, Group, Scored, curves, group_of, tabulate
+from ..trust.curves import curves
+from ..trust.subgroups import Parting, by_age, by_value, comparisons, crossed
+from ..trust.tabulate import Answers, Group, Scored, group_of, tabulate
 from .report import About, render
 from .summary import evaluation_table
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from multimodal.sources import Cohort
 
 BATCH = 256
+BY = ("sex", "age")
+SEXES = ("female", "male", "other")
+MOST_GROUPS = 20  # of one column: more are no subgroups but an identifier
 FILES = ("metrics.json", "report.html")
 
 
@@ -31,7 +36,7 @@ class Evaluation:
     """How good a model was on a cohort.
 
     metrics  what metrics.json holds (DESIGN.md, section 2)
-    curves   what the report draws: see `tabulate.curves`
+    curves   what the report draws: see `trust.curves`
     about    what the report says about the model
     """
 
@@ -84,6 +89,7 @@ def evaluate(
     *,
     split: str | None = None,
     all_patients: bool = False,
+    by: Sequence[str] = BY,
     resamples: int = 1000,
     random_state: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -92,55 +98,88 @@ def evaluate(
 
     split         only the records of this split
     all_patients  keep the patients that the model trained on; every figure is marked then
+    by            the subgroups: "sex", "age" (in bands), or attributes of the cohort; and each two of them together
     resamples     bootstrap resamples of the patients; 0 for no intervals
     progress      called with (records scored, records in all) after each batch
     Raises CohortError COHORT_FORM where they share no target, TRAINING_PATIENTS where only patients of the training
-    are left; UsageError where no record has `split`.
+    are left; UsageError where no record has `split`, or a column of `by` is not there or has more than 20 values.
     """
     shared = [name for name in model.targets if name in cohort.targets]
     if not shared:
         ours = ", ".join(list(model.targets)[:10])
         raise CohortError("COHORT_FORM", f"the cohort has labels of none of the model's targets ({ours}).")
-    if split is not None:
-        cohort = cohort.of_split(split)
-    rows = np.arange(len(cohort.record_ids))
-    patients = np.asarray(cohort.patient_ids, dtype=object)
-    trained = np.asarray(model.trained_on(patients), dtype=bool)
-    known = len(set(patients[trained]))
-    if not all_patients:
-        if len(rows) and trained.all():
-            raise CohortError("TRAINING_PATIENTS", f"the model trained on all {known} patients.")
-        rows, patients = rows[~trained], patients[~trained]
-    if len(rows) < len(cohort.record_ids):
-        cohort = cohort.take(rows)
-    scored, no_input = _score(model, cohort, shared, progress)
+    cohort, known = unseen(cohort, [model], split=split, all_patients=all_patients)
+    attributes = {name: _attribute(cohort, name) for name in by if name not in BY}
+    scored, people = score_cohort(model, cohort, shared, progress)
+    found = {"sex": lambda: by_value(people.sex, SEXES), "age": lambda: by_age(people.age_years)}
+    partings = {name: attributes[name] if name in attributes else found[name]() for name in by}
+    scored = replace(scored, partings=crossed(partings))
     counts = {
-        "records": len(rows),
-        "patients": len(set(patients)),
+        "records": len(cohort),
+        "patients": len(set(cohort.patient_ids)),
         "excluded_training_patients": 0 if all_patients else known,
-        "no_input": int(no_input.sum()),
+        "no_input": int((~scored.present.any(axis=1)).sum()),
         "abstained": int(scored.abstained.sum()),
     }
     if all_patients:
         counts["includes_training_patients"] = known
+    tables = tabulate(scored, resamples=resamples, random_state=random_state)
     metrics = {
         "schema": 1,
         "model_id": model.model_id,
         "cohort": counts,
-        **tabulate(scored, resamples=resamples, random_state=random_state),
+        **tables,
+        "subgroup_comparisons": comparisons(tables["targets"]),
     }
     about = About(tuple(model.modalities), {name: model.targets[name] for name in shared}, resamples)
-    return Evaluation(metrics, curves(scored), about)
+    return Evaluation(metrics, curves(scored, resamples=resamples, random_state=random_state), about)
 
 
-def _score(model: ClinicalModel, cohort: Cohort, shared: list[str], progress) -> tuple[Scored, np.ndarray]:
-    """Every record's answers on the shared targets, and bool (n,): it has no input."""
+def unseen(
+    cohort: Cohort, models: Sequence[ClinicalModel], *, split: str | None, all_patients: bool
+) -> tuple[Cohort, int]:
+    """The records whose patients no model trained on, all of them with `all_patients`; and how many of the patients any
+    model trained on. Raises CohortError TRAINING_PATIENTS where nobody else is left; UsageError where no record has
+    `split`."""
+    if split is not None:
+        cohort = cohort.of_split(split)
+    patients = np.asarray(cohort.patient_ids, dtype=object)
+    trained = np.any([np.asarray(model.trained_on(patients), dtype=bool) for model in models], axis=0)
+    known = len(set(patients[trained]))
+    if all_patients or not known:
+        return cohort, known
+    if trained.all():
+        raise CohortError("TRAINING_PATIENTS", f"the model trained on all {known} patients.")
+    return cohort.take(np.flatnonzero(~trained)), known
+
+
+def _attribute(cohort: Cohort, name: str) -> Parting:
+    """The records by an attribute of the cohort. Raises UsageError where it has none of that name, or too many."""
+    values = cohort.attribute(name)
+    if (count := len(set(values))) > MOST_GROUPS:
+        raise UsageError(f"the column {shown(name)} has {count:,} values: one of subgroups has at most {MOST_GROUPS}")
+    return by_value(values)
+
+
+@dataclass(frozen=True)
+class People:
+    """sex  object (n,), "" unknown; age_years  float (n,), NaN unknown."""
+
+    sex: np.ndarray
+    age_years: np.ndarray
+
+
+def score_cohort(
+    model: ClinicalModel, cohort: Cohort, shared: list[str], progress: Callable[[int, int], None] | None
+) -> tuple[Scored, People]:
+    """Every record's answers on the shared targets, and what is known of whom it is."""
     places = [list(model.targets).index(name) for name in shared]
     modalities = tuple(model.modalities)
     total = len(cohort.record_ids)
     present, abstained = [np.empty((0, len(modalities)), dtype=bool)], [np.empty(0, dtype=bool)]
+    sex, age_years = [np.empty(0, dtype=object)], [np.empty(0)]
     ways: dict[tuple[str, str], list[Answers]] = {}
-    base = np.empty((0, len(model.targets)))
+    base = np.full((1, len(model.targets)), np.nan)
     done = 0
     for batch in cohort.batches(BATCH):
         scores = model.score(batch)
@@ -148,6 +187,8 @@ def _score(model: ClinicalModel, cohort: Cohort, shared: list[str], progress) ->
         present.append(held)
         # A record without input is counted as such; `abstained` counts what the gates kept back.
         abstained.append(np.array([reason is not None for reason in scores.abstained], dtype=bool) & held.any(axis=1))
+        sex.append(batch.sex)
+        age_years.append(batch.age_years)
         base = model.probabilities(scores.value[0][:1])
         for way, answers in _answers(model, scores, modalities, base).items():
             ways.setdefault(way, []).append(answers)
@@ -157,24 +198,25 @@ def _score(model: ClinicalModel, cohort: Cohort, shared: list[str], progress) ->
     nothing = Answers(*(np.empty((0, len(model.targets))),) * 2, np.asarray(model.thresholds, dtype=float))
     joined = {way: _joined(parts) for way, parts in ways.items()}
     every = joined.get(("", "fused"), nothing)
-    held = np.concatenate(present)
     scored = Scored(
         targets=tuple(shared),
         modalities=modalities,
         labels=np.asarray(cohort.labels(shared), dtype=float),
         patients=np.asarray(cohort.patient_ids, dtype=object),
-        present=held,
+        present=np.concatenate(present),
         abstained=np.concatenate(abstained),
         fused=_columns(every, places),
         single={name: _columns(joined.get(("single", name), nothing), places) for name in modalities},
+        without={name: _columns(joined.get(("without", name), nothing), places) for name in modalities},
         baselines={
             name: _columns(_at_base_rate(model, part, base), places)
             for (kind, name), part in joined.items()
             if kind == "baselines"
         },
         groups=_groups(model, cohort, every),
+        base=base[0, places],
     )
-    return scored, ~held.any(axis=1)
+    return scored, People(np.concatenate(sex), np.concatenate(age_years))
 
 
 def _answers(
@@ -190,6 +232,9 @@ def _answers(
         alone = model.probabilities(scores.value[1 << m])
         # Who lacks the modality gets one and the same number: a last digit of rounding must not break these ties.
         found["single", name] = answers(np.where(scores.present[:, [m]], alone, base))
+        rest = scores.present[:, np.arange(len(modalities)) != m].any(axis=1)
+        hidden = model.probabilities(scores.value[-1 - (1 << m)])  # the last set is that of all
+        found["without", name] = answers(np.where(rest[:, None], hidden, base))
     return found | {("baselines", name): answered for name, answered in model.baselines(scores).items()}
 
 

@@ -92,10 +92,75 @@ class Measured(Form):
     accuracy: Figure = Field(description="(tp + tn) / n")
 
 
+class Tested(Figure):
+    """A difference of two AUROCs on the same records, with DeLong's interval; null where it is undefined."""
+
+    p: float | None = Field(description="two-sided, of no difference; several records of a patient count together")
+
+
+class Difference(Form):
+    """How much higher the figures of one way to answer are than those of another, on the same records."""
+
+    n: int = Field(description="records that both answer")
+    delong: Tested = Field(description="of the AUROC, by DeLong's test")
+    auroc: Figure = Field(description="of the AUROC, by the same resamples of the patients")
+    auprc: Figure = Field(description="of the average precision")
+    brier: Figure = Field(description="of the Brier score, where lower is better")
+
+
+class Compared(Form):
+    """The model less each other way to answer."""
+
+    single: dict[str, Difference] = Field(description="by modality: less that one alone")
+    baselines: dict[str, Difference] = Field(description="by plain method")
+
+
+class Ranked(Form):
+    """The figures that do not depend on a threshold."""
+
+    auroc: Figure = Field(description="area under the ROC curve")
+    auprc: Figure = Field(description="average precision")
+    brier: Figure = Field(description="mean squared error of the probability")
+
+
+class Hidden(Form):
+    """What one modality is worth to the records that have it."""
+
+    positives: int = Field(description="records with label 1, of the `n` of `difference`")
+    with_: Ranked = Field(alias="with", description="the model as it is")
+    without: Ranked = Field(description="with this modality hidden; where nothing else is left, the base rate")
+    difference: Difference = Field(description="with it, less without it")
+
+
+class Prevalence(Form):
+    """How common the target is."""
+
+    here: float | None = Field(description="the share of positives among the records of `fused`")
+    assumed: float | None = Field(
+        description="what the model answers without any input: the share among its training records; null where the "
+        "figures are those of the training"
+    )
+
+
+class Subgroup(Form):
+    """The model in one group of records, and against everybody else; null where the group is too small."""
+
+    n: int | None = Field(description="records; null below 10")
+    positives: int | None = Field(description="those of them with label 1; null below 10 records")
+    suppressed: bool = Field(description="fewer than 20 records, or fewer than 5 of either class")
+    fused: Measured | None = Field(description="the model")
+    difference: dict[str, Figure] | None = Field(
+        description="the group less all other records of the target, by figure; null also where there are none"
+    )
+
+
 class MeasuredSet(Form):
     """The figures on the records in which exactly one set of modalities is usable."""
 
     fused: Measured = Field(description="the model")
+    ece_expected: float | None = Field(
+        description="95 % quantile of the calibration error of a model whose very probabilities are true, at this n"
+    )
     single: dict[str, Measured] = Field(description="by modality of the set: with only that one shown")
 
 
@@ -111,6 +176,16 @@ class MeasuredTarget(Form):
         description="by plain method, fitted on the same patients; bedside rules at their published thresholds"
     )
     present: dict[str, MeasuredSet] = Field(description="by set of usable modalities, such as image+notes")
+    compared: Compared = Field(description="the model less each other way, on the same records")
+    without: dict[str, Hidden] = Field(description="by modality; empty for the figures of the training")
+    ece_expected: float | None = Field(
+        description="95 % quantile of the calibration error of a model whose very probabilities are true, on the "
+        "records of `fused`; a larger error says that they are not"
+    )
+    prevalence: Prevalence = Field(description="how common the target is here and was in the training")
+    subgroups: dict[str, dict[str, Subgroup]] = Field(
+        description="by column, such as sex, age or `sex x age`, and by group; empty for the figures of the training"
+    )
 
 
 class MeasuredGroup(Form):
@@ -146,3 +221,8 @@ class Metrics(Form):
     cohort: MeasuredCohort = Field(description="who was measured")
     targets: dict[str, MeasuredTarget] = Field(description="by target")
     groups: dict[str, MeasuredGroup] = Field(description="by group of exclusive classes")
+    subgroup_comparisons: int = Field(
+        0,
+        description="subgroups that were compared with everybody else, over all targets; at 95 % one in twenty "
+        "intervals leaves out 0 by chance",
+    )

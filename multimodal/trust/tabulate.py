@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..records import Target
-from .metrics import equal_count_bins, measure, measure_group
+from .bootstrap import Resamples, draw
+from .delong import compare_areas
+from .expected import expected_ece
+from .metrics import Sampled, measure_group, sample
+from .subgroups import Parting, measure_subgroups
 
-ROC_POINTS = 200  # more would only make the report heavier
-Z95 = 1.959964  # 97.5 % quantile of the normal distribution
+PAIRED = ("auroc", "auprc", "brier")  # the figures that do not hang on where the threshold was put
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ class Scored:
     abstained  bool (n,), a gate kept the decision back
     fused      the model's answers; `single`, those with only one modality shown, the base rate where a record lacks it
     baselines  those of the plain methods, by name
+    without    the model's answers with one modality hidden, by its name; none where that was not asked
+    base       float (T,), the probability without any input; None where it is not known
+    partings   the subgroups to look at, by name
     """
 
     targets: tuple[str, ...]
@@ -87,6 +93,13 @@ class Scored:
     single: Mapping[str, Answers]
     baselines: Mapping[str, Answers] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
+    without: Mapping[str, Answers] = field(default_factory=dict)
+    base: np.ndarray | None = None
+    partings: Mapping[str, Parting] = field(default_factory=dict)
+
+    def usable(self, t: int) -> np.ndarray:
+        """bool (n,): the records that `fused` counts, with a known label on target t and a usable modality."""
+        return self.present.any(axis=1) & ~np.isnan(self.labels[:, t])
 
 
 def tabulate(scored: Scored, *, resamples: int = 1000, random_state: int = 0) -> dict[str, dict]:
@@ -94,116 +107,114 @@ def tabulate(scored: Scored, *, resamples: int = 1000, random_state: int = 0) ->
 
     `fused` and `single`: label known, at least one modality usable, gates not applied. `baselines`: those of them that
     the baseline has an answer for; n is 0 where it does not answer this target. `answered`: those not abstained on.
-    `present`: by the exact set of usable modalities; sets that no such record has are left out.
+    `present`: by the exact set of usable modalities; sets that no such record has are left out. The resamples are of
+    all patients, and the same for every figure.
     """
-    # Ids as numbers, once: sorting texts for every figure would take longer than the figures.
+    # Ids as numbers, once: sorting texts would take longer than the figures.
     patients = np.unique(scored.patients.astype(str), return_inverse=True)[1]
-    usable = scored.present.any(axis=1)
-
-    def figures(answers: Answers, t: int, rows: np.ndarray) -> dict:
-        probability, decision = answers.probability[:, t], answers.decision[:, t]
-        rows = rows & ~np.isnan(probability) & ~np.isnan(decision)
-        return measure(
-            scored.labels[rows, t],
-            probability[rows],
-            decision[rows],
-            patients[rows],
-            threshold=answers.threshold[t],
-            is_probability=answers.is_probability,
-            resamples=resamples,
-            random_state=random_state,
-        )
-
-    targets = {}
-    for t, target in enumerate(scored.targets):
-        rows = usable & ~np.isnan(scored.labels[:, t])
-        targets[target] = {
-            "fused": figures(scored.fused, t, rows),
-            "answered": figures(scored.fused, t, rows & ~scored.abstained),
-            "single": {name: figures(answers, t, rows) for name, answers in scored.single.items()},
-            "baselines": {name: figures(answers, t, rows) for name, answers in scored.baselines.items()},
-            "present": {
-                "+".join(shown): {
-                    "fused": figures(scored.fused, t, rows & exactly),
-                    "single": {name: figures(scored.single[name], t, rows & exactly) for name in shown},
-                }
-                for shown, exactly in _sets(scored)
-                if (rows & exactly).any()
-            },
-        }
+    drawn = draw(patients, resamples=resamples, random_state=random_state)
+    targets = {
+        name: _target(_Figures(scored, t, patients, drawn), random_state) for t, name in enumerate(scored.targets)
+    }
     groups = {}
     for name, group in scored.groups.items():
-        rows = usable & np.array([label is not None for label in group.truth], dtype=bool)
-        groups[name] = measure_group(
-            group.truth[rows],
-            group.decided[rows],
-            patients[rows],
-            classes=group.classes,
-            resamples=resamples,
-            random_state=random_state,
-        )
+        rows = scored.present.any(axis=1) & np.array([label is not None for label in group.truth], dtype=bool)
+        groups[name] = measure_group(group.truth[rows], group.decided[rows], drawn.of(rows), classes=group.classes)
     return {"targets": targets, "groups": groups}
 
 
-def _sets(scored: Scored):
+class _Figures:
+    """The figures of one target, each computed once."""
+
+    def __init__(self, scored: Scored, t: int, patients: np.ndarray, drawn: Resamples):
+        self.scored, self.t, self.patients, self.drawn = scored, t, patients, drawn
+        self.rows = scored.usable(t)
+        self.labels = scored.labels[:, t]
+        self._found: dict[tuple[int, bytes], Sampled] = {}
+
+    def answered(self, answers: Answers, rows: np.ndarray) -> np.ndarray:
+        """bool (n,): those of `rows` that have an answer."""
+        return rows & ~np.isnan(answers.probability[:, self.t]) & ~np.isnan(answers.decision[:, self.t])
+
+    def of(self, answers: Answers, rows: np.ndarray) -> Sampled:
+        rows = self.answered(answers, rows)
+        key = id(answers), rows.tobytes()
+        if key not in self._found:
+            self._found[key] = sample(
+                self.labels[rows],
+                answers.probability[rows, self.t],
+                answers.decision[rows, self.t],
+                self.drawn.of(rows),
+                threshold=answers.threshold[self.t],
+                is_probability=answers.is_probability,
+            )
+        return self._found[key]
+
+    def compared(self, answers: Answers, others: Answers, rows: np.ndarray) -> dict:
+        """How much higher the figures of `answers` are than those of `others`, on the records that both answer."""
+        rows = self.answered(answers, self.answered(others, rows))
+        ours, theirs = (way.probability[rows, self.t] for way in (answers, others))
+        return {
+            "n": int(rows.sum()),
+            "delong": compare_areas(self.labels[rows], ours, theirs, self.patients[rows]),
+            **self.of(answers, rows).minus(self.of(others, rows), PAIRED),
+        }
+
+
+def _target(figures: _Figures, random_state: int) -> dict:
+    scored, rows, t = figures.scored, figures.rows, figures.t
+
+    def expected(rows: np.ndarray) -> float | None:
+        return expected_ece(scored.fused.probability[rows, t], random_state=random_state)
+
+    fused = figures.of(scored.fused, rows)
+    return {
+        "fused": fused.document(),
+        "answered": figures.of(scored.fused, rows & ~scored.abstained).document(),
+        "single": {name: figures.of(answers, rows).document() for name, answers in scored.single.items()},
+        "baselines": {name: figures.of(answers, rows).document() for name, answers in scored.baselines.items()},
+        "present": {
+            "+".join(shown): {
+                "fused": figures.of(scored.fused, rows & exactly).document(),
+                "ece_expected": expected(rows & exactly),
+                "single": {name: figures.of(scored.single[name], rows & exactly).document() for name in shown},
+            }
+            for shown, exactly in _sets(scored)
+            if (rows & exactly).any()
+        },
+        "compared": {
+            kind: {
+                name: found
+                for name, answers in ways.items()
+                if (found := figures.compared(scored.fused, answers, rows))["n"]
+            }
+            for kind, ways in (("single", scored.single), ("baselines", scored.baselines))
+        },
+        "without": {name: _without(figures, name, answers) for name, answers in scored.without.items()},
+        "ece_expected": expected(rows),
+        "prevalence": {
+            "here": fused.counts["positives"] / fused.counts["n"] if fused.counts["n"] else None,
+            "assumed": None if scored.base is None else float(scored.base[t]),
+        },
+        "subgroups": measure_subgroups(scored.partings, rows, lambda inside: figures.of(scored.fused, inside)),
+    }
+
+
+def _without(figures: _Figures, name: str, hidden: Answers) -> dict:
+    """What one modality is worth to the records that have it: the model's figures with it and with it hidden."""
+    fused = figures.scored.fused
+    rows = figures.rows & figures.scored.present[:, figures.scored.modalities.index(name)]
+    both = {"with": figures.of(fused, rows).document(), "without": figures.of(hidden, rows).document()}
+    return {
+        "positives": both["with"]["positives"],
+        **{key: {figure: found[figure] for figure in PAIRED} for key, found in both.items()},
+        "difference": figures.compared(fused, hidden, rows),
+    }
+
+
+def _sets(scored: Scored) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
     """Every set of modalities, small ones first: (names, bool (n,) the records in which exactly it is usable)."""
     bits = 1 << np.arange(len(scored.modalities))
     held = scored.present @ bits
     for subset in sorted(range(1, 1 << len(bits)), key=lambda s: (s.bit_count(), s)):
         yield tuple(name for m, name in enumerate(scored.modalities) if subset >> m & 1), held == subset
-
-
-def curves(scored: Scored) -> dict[str, dict]:
-    """What the report draws, per target: {"roc": {way: (false positive rates, sensitivities)}, "calibration": [bin]}.
-
-    A way is "fused" or a modality. A bin is {"n", "mean" probability, "observed" share, "low", "high"}, the last two
-    its 95 % Wilson interval; bins hold equal counts. The records are those of `fused`.
-    """
-    drawn = {}
-    usable = scored.present.any(axis=1)
-    for t, target in enumerate(scored.targets):
-        rows = usable & ~np.isnan(scored.labels[:, t])
-        y = scored.labels[rows, t]
-        ways = {"fused": scored.fused, **scored.single}
-        both = 0 < y.sum() < len(y)
-        drawn[target] = {
-            "roc": {name: roc_points(y, way.probability[rows, t]) for name, way in ways.items()} if both else {},
-            "calibration": calibration_bins(y, scored.fused.probability[rows, t]),
-        }
-    return drawn
-
-
-def roc_points(y: np.ndarray, score: np.ndarray) -> tuple[list[float], list[float]]:
-    """False positive rate and sensitivity at each distinct score (at most 200 of them), from (0, 0) to (1, 1)."""
-    order = np.argsort(-score, kind="stable")
-    last = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
-    hits = np.r_[0, np.cumsum(y[order])[last]]
-    alarms = np.r_[0, np.cumsum(1 - y[order])[last]]
-    kept = np.unique(np.linspace(0, len(hits) - 1, min(len(hits), ROC_POINTS)).round().astype(int))
-    return (alarms[kept] / alarms[-1]).tolist(), (hits[kept] / hits[-1]).tolist()
-
-
-def calibration_bins(y: np.ndarray, probability: np.ndarray) -> list[dict]:
-    """The bins of the calibration error, empty ones left out.
-
-    Wilson intervals: E. B. Wilson, JASA 22:209, 1927.
-    """
-    distinct, which, counts = np.unique(probability, return_inverse=True, return_counts=True)
-    bin_of = equal_count_bins(counts.astype(float))[which] if len(distinct) else which
-    bins = []
-    for b in np.unique(bin_of):
-        inside = bin_of == b
-        n, share = int(inside.sum()), float(y[inside].mean())
-        middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-        half = Z95 * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / (1 + Z95**2 / n)
-        bins.append(
-            {
-                "n": n,
-                "mean": float(probability[inside].mean()),
-                "observed": share,
-                # At 0 and n hits one bound is exactly the share; the formula misses it by a rounding error.
-                "low": min(max(0.0, float(middle - half)), share),
-                "high": max(min(1.0, float(middle + half)), share),
-            }
-        )
-    return bins

@@ -12,7 +12,8 @@ from multimodal.evaluation.evaluate import Evaluation
 from multimodal.evaluation.report import About, best_single, render
 from multimodal.evaluation.summary import figures_table
 from multimodal.records import Target, UsageError
-from multimodal.trust.tabulate import Answers, Group, Scored, curves, tabulate
+from multimodal.trust.curves import curves
+from multimodal.trust.tabulate import Answers, Group, Scored, tabulate
 
 HOSTILE = "<script src='http://example.org/x.js'></script> & \"quotes\""
 

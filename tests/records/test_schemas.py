@@ -14,6 +14,7 @@ from multimodal.records.documents import CohortDescription, Metrics
 from multimodal.records.schemas import DICTIONARY, SCHEMAS, contents, write_schemas
 from multimodal.sources import Cohort, new_cohort
 from multimodal.sources.description import read_description
+from multimodal.trust.subgroups import by_value
 from multimodal.trust.tabulate import Answers, Group, Scored, tabulate
 from multimodal.vitals import check, plan
 from multimodal.vitals.dictionary import feature_sections
@@ -166,6 +167,9 @@ def test_metrics_as_they_are_tabulated_fit_their_form(extra):
         single={"image": answers, "notes": answers},
         baselines={"sum": answers, "news2": score},
         groups={"kind": Group(("a", "b"), np.array(["a", "b"] * 20, dtype=object), np.array(["a"] * 40, dtype=object))},
+        without={"image": answers},
+        base=np.array([0.4, 0.6]),
+        partings={"sex": by_value(["female"] * 35 + ["male"] * 5)},
     )
     counts = {"records": 40, "patients": 40, "excluded_training_patients": 0, "no_input": 3, "abstained": 0} | extra
     metrics = {"schema": 1, "model_id": "0" * 16, "cohort": counts, **tabulate(scored, resamples=20)}
@@ -173,3 +177,8 @@ def test_metrics_as_they_are_tabulated_fit_their_form(extra):
     read = Metrics.model_validate(json.loads(json.dumps(metrics)))
 
     assert read.targets["a"].fused.n == metrics["targets"]["a"]["fused"]["n"]
+    assert [group.suppressed for group in read.targets["a"].subgroups["sex"].values()] == [False, True]
+    assert (
+        read.targets["a"].without["image"].with_.auroc.value
+        == metrics["targets"]["a"]["without"]["image"]["with"]["auroc"]["value"]
+    )

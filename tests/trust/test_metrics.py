@@ -165,10 +165,9 @@ def test_an_interval_is_that_of_patients_resampled_by_hand():
     m = measure(y, p, (p > 0.6).astype(float), patients, threshold=0.6, resamples=200, random_state=5)
 
     ids = np.unique(patients)
-    drawn = np.random.default_rng(5).integers(len(ids), size=(200, len(ids)))
     samples = []
-    for draw in drawn:
-        rows = np.concatenate([np.flatnonzero(patients == ids[i]) for i in draw])
+    for drawn in np.random.default_rng(5).integers(len(ids), size=(200, len(ids))):
+        rows = np.concatenate([np.flatnonzero(patients == ids[i]) for i in drawn])
         samples.append(reference.roc_auc_score(y[rows], p[rows]))
     assert_allclose([m["auroc"]["low"], m["auroc"]["high"]], np.percentile(samples, [2.5, 97.5]), rtol=1e-9)
 

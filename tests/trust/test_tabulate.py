@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from multimodal.trust.metrics import METRICS
-from multimodal.trust.tabulate import Answers, Group, Scored, calibration_bins, curves, roc_points, tabulate
+from multimodal.trust.tabulate import Answers, Group, Scored, tabulate
 
 NAN = np.nan
 
@@ -101,7 +103,8 @@ def test_a_class_that_the_model_left_out_counts_as_wrong(scored):
 def test_every_figure_has_its_interval_and_the_form_of_metrics_json(scored):
     found = tabulate(scored, resamples=200)["targets"]["pneumonia"]
 
-    assert list(found) == ["fused", "answered", "single", "baselines", "present"]
+    assert list(found)[:5] == ["fused", "answered", "single", "baselines", "present"]
+    assert list(found)[5:] == ["compared", "without", "ece_expected", "prevalence", "subgroups"]
     assert list(found["fused"]) == ["n", "positives", "threshold", "confusion", *METRICS]
     # Slope and intercept are no shares, and undefined under most resamples of four records.
     for name in set(METRICS) - {"calibration_slope", "calibration_intercept"}:
@@ -109,47 +112,34 @@ def test_every_figure_has_its_interval_and_the_form_of_metrics_json(scored):
         assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1, name
 
 
-def test_the_curves_are_those_of_fused_and_of_each_modality(scored):
-    drawn = curves(scored)["pneumonia"]
+def test_fused_is_compared_on_the_records_that_both_answer(scored):
+    """Image on records 0, 1, 2, 5: 0.8 and 0.3 against 0.1 and 0.4: 3 of 4 pairs, as fused. NEWS2 answers 0, 1 and 5,
+    and there fused has 2 of 2."""
+    compared = tabulate(scored, resamples=0)["targets"]["pneumonia"]["compared"]
 
-    assert list(drawn["roc"]) == ["fused", "image", "notes"]
-    assert drawn["roc"]["fused"] == ([0, 0, 0.5, 0.5, 1], [0, 0.5, 0.5, 1, 1])
-    assert [b["n"] for b in drawn["calibration"]] == [1, 1, 1, 1]
-
-
-def test_one_class_has_no_roc_curve(scored):
-    scored.labels[:] = 1
-
-    assert curves(scored)["pneumonia"]["roc"] == {}
-
-
-def test_a_roc_curve_has_one_point_a_distinct_score_and_at_most_200():
-    y = np.array([1.0, 0, 1, 0])
-    assert roc_points(y, np.array([0.5, 0.5, 0.9, 0.1])) == ([0, 0, 0.5, 1], [0, 0.5, 1, 1])
-
-    random = np.random.default_rng(0)
-    alarms, hits = roc_points((random.random(5000) < 0.5).astype(float), random.random(5000))
-
-    assert len(alarms) == len(hits) == 200
-    assert (alarms[0], hits[0], alarms[-1], hits[-1]) == (0, 0, 1, 1)
+    assert list(compared["single"]) == ["image", "notes"]
+    assert (compared["single"]["image"]["n"], compared["single"]["image"]["auroc"]["value"]) == (4, 0)
+    brier = (0.01 + 0.04 + 0.49 + 0.36) / 4 - (0.04 + 0.01 + 0.49 + 0.16) / 4
+    assert compared["single"]["image"]["brier"]["value"] == pytest.approx(brier)
+    news2 = compared["baselines"]["news2"]
+    assert (news2["n"], news2["auroc"]["value"], news2["delong"]["value"], news2["brier"]["value"]) == (3, 0, 0, None)
 
 
-@pytest.mark.parametrize(
-    ("hits", "n", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_a_bar_of_the_calibration_plot_is_wilsons_interval(hits, n, low, high):
-    """The examples of Newcombe, Statistics in Medicine 17:857, 1998, table I, method 3."""
-    (bar,) = calibration_bins((np.arange(n) < hits).astype(float), np.full(n, 0.3))
+def test_a_modality_is_hidden_from_the_records_that_have_it(scored):
+    """Image hidden from 0, 1 and 2: what is left is the notes' answer, and for 2 the base rate."""
+    hidden = replace(scored, without={"image": answers(column(0.7, 0.3, 0.4, 0.4, 0.6, 0.6))})
 
-    assert (bar["n"], bar["mean"], bar["observed"]) == (n, pytest.approx(0.3), pytest.approx(hits / n))
-    assert (bar["low"], bar["high"]) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    found = tabulate(hidden, resamples=0)["targets"]["pneumonia"]["without"]["image"]
+
+    assert (found["difference"]["n"], found["positives"]) == (3, 2)
+    assert found["with"]["auroc"]["value"] == found["without"]["auroc"]["value"] == 1
+    assert found["with"]["brier"]["value"] == pytest.approx((0.01 + 0.04 + 0.49) / 3)
+    assert found["without"]["brier"]["value"] == pytest.approx((0.09 + 0.09 + 0.36) / 3)
+    assert found["difference"]["brier"]["value"] == pytest.approx(0)
 
 
-def test_the_bins_of_the_calibration_plot_hold_equal_counts():
-    random = np.random.default_rng(0)
+def test_the_prevalence_is_that_of_the_records_beside_the_one_that_is_assumed(scored):
+    found = tabulate(replace(scored, base=np.array([0.4])), resamples=0)["targets"]["pneumonia"]
 
-    bins = calibration_bins((random.random(200) < 0.5).astype(float), random.random(200))
-
-    assert [b["n"] for b in bins] == [20] * 10
-    assert [b["mean"] for b in bins] == sorted(b["mean"] for b in bins)
+    assert found["prevalence"] == {"here": 2 / 4, "assumed": 0.4}
+    assert tabulate(scored, resamples=0)["targets"]["pneumonia"]["prevalence"]["assumed"] is None
