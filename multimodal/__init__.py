@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .evaluation import Evaluation, evaluate
+    from .evaluation import Comparison, Evaluation, compare, evaluate
     from .model import ClinicalModel, Config
     from .records import ImageRef, InputError, Measurement, Note, PatientRecord, Prediction, Target
     from .sources import Cohort
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "ClinicalModel": "model",
     "Cohort": "sources",
+    "Comparison": "evaluation",
     "Config": "model",
     "Evaluation": "evaluation",
     "ImageRef": "records",
@@ -26,6 +27,7 @@ _WHERE = {
     "PatientRecord": "records",
     "Prediction": "records",
     "Target": "records",
+    "compare": "evaluation",
     "evaluate": "evaluation",
 }
 __all__ = list(_WHERE)

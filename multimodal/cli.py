@@ -16,6 +16,7 @@ from typer.core import TyperArgument, TyperCommand
 
 from . import __version__
 from .options import (
+    AllPatients,
     CohortPath,
     ConvertSuspect,
     Fallback,
@@ -477,15 +478,17 @@ def evaluate(
     cohort: CohortPath,
     out: OutFolder,
     split: Split = None,
-    all_patients: Annotated[
-        bool, typer.Option("--all-patients", help="Keep the patients of the training; every figure is marked.")
-    ] = False,
+    all_patients: AllPatients = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Subgroups: sex, age, a kept column (repeatable). By default sex and age."),
+    ] = None,
     ignore: Ignore = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on labelled records of patients it has not seen: metrics.json, report.html."""
-    from .evaluation import check_free
+    from .evaluation import BY, check_free
     from .evaluation import evaluate as figures_of
     from .model import ClinicalModel
     from .sources import Cohort
@@ -494,9 +497,36 @@ def evaluate(
     loaded = ClinicalModel.load(model)
     opened = Cohort.open(cohort, ignore=ignore or (), known=loaded.own_measurements_)
     with progress(quiet, "scoring") as (advance, _):
-        found = figures_of(loaded, opened, split=split, all_patients=all_patients, progress=advance)
+        found = figures_of(loaded, opened, split=split, all_patients=all_patients, by=by or BY, progress=advance)
     found.write(out, overwrite=overwrite)
     print(found.summary())
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A model folder.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another, of the same targets.", show_default=False)],
+    cohort: CohortPath,
+    split: Split = None,
+    all_patients: AllPatients = False,
+    ignore: Ignore = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Two models on the same labelled records of patients whom neither has seen: the differences."""
+    from .evaluation import compare as difference_of
+    from .model import ClinicalModel
+    from .sources import Cohort
+
+    models = [ClinicalModel.load(path) for path in (a, b)]
+    known = {code: kind for model in models for code, kind in model.own_measurements_.items()}
+    opened = Cohort.open(cohort, ignore=ignore or (), known=known)
+    with progress(quiet, "scoring") as (advance, _):
+        found = difference_of(*models, opened, split=split, all_patients=all_patients, progress=advance)
+    if as_json:
+        print_json(found.metrics)
+    else:
+        print(found.summary())
 
 
 @app.command()

@@ -62,6 +62,9 @@ Fallback = Annotated[
 Split = Annotated[
     str | None, typer.Option("--split", metavar="NAME", help="Only the records of this split.", show_default=False)
 ]
+AllPatients = Annotated[
+    bool, typer.Option("--all-patients", help="Keep the patients of the training; every figure is marked.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="Governs everything random.", show_default=False)]
 TrainingDevice = Annotated[Device | None, typer.Option("--device", help="Where to train.", show_default=False)]
 SameHoldout = Annotated[

@@ -28,8 +28,8 @@ from multimodal.sources.importers import IMPORTERS
 from multimodal.trust.fallback import FALLBACKS
 
 COMMANDS = [
-    *("codes", "demo", "evaluate", "import", "inspect", "new", "predict", "pretrain-images", "pretrain-notes"),
-    *("schema", "serve", "synthesize", "train", "validate"),
+    *("codes", "compare", "demo", "evaluate", "import", "inspect", "new", "predict", "pretrain-images"),
+    *("pretrain-notes", "schema", "serve", "synthesize", "train", "validate"),
 ]
 
 

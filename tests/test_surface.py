@@ -23,6 +23,7 @@ COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if line.s
 DOCUMENTED = [
     "ClinicalModel",
     "Cohort",
+    "Comparison",
     "Config",
     "Evaluation",
     "ImageRef",
@@ -32,6 +33,7 @@ DOCUMENTED = [
     "PatientRecord",
     "Prediction",
     "Target",
+    "compare",
     "evaluate",
 ]
 

@@ -149,7 +149,8 @@ def unseen(
     if all_patients or not known:
         return cohort, known
     if trained.all():
-        raise CohortError("TRAINING_PATIENTS", f"the model trained on all {known} patients.")
+        who = "the model" if len(models) == 1 else "the models, one or the other,"
+        raise CohortError("TRAINING_PATIENTS", f"{who} trained on all {known} patients.")
     return cohort.take(np.flatnonzero(~trained)), known
 
 

@@ -12,7 +12,7 @@ from multimodal.records import Target
 
 from ..model.baselines import DISPLAY
 from .plots import confusion_plot, target_plot
-from .summary import rules_shown
+from .summary import best_single, rules_shown
 
 FEW = 10  # events of the rarer class under which the page says that a figure hangs on few patients
 
@@ -45,12 +45,6 @@ def render(metrics: Mapping, curves: Mapping, about: About) -> str:
             for name, group in metrics["groups"].items()
         ],
     )
-
-
-def best_single(found: Mapping) -> str | None:
-    """The modality with the highest AUROC by itself; None where none has one."""
-    areas = {name: m["auroc"]["value"] for name, m in found["single"].items() if m["auroc"]["value"] is not None}
-    return max(areas, key=areas.get) if areas else None
 
 
 def _target(name: str, found: Mapping, curves: Mapping, target: Target) -> dict:

@@ -32,7 +32,7 @@ def figures_table(figures: Mapping) -> str:
         ways += [(f"{DISPLAY.get(baseline, baseline)} *", m) for baseline, m in found["baselines"].items() if m["n"]]
         rows = [(way, interval(m["auroc"]), *(_value(m[key]) for key in FIGURES)) for way, m in ways]
         head = (f"{name}: {fused['n']:,} records, {fused['positives']:,} positive{cut}",)
-        lines += [*head, *_aligned([("* baseline", "AUROC [95 %]", *HEADS), *rows]), ""]
+        lines += [*head, *_aligned([("* baseline", "AUROC [95 %]", *HEADS), *rows]), *_in_short(found), ""]
     for name, group in figures["groups"].items():
         lines.append(f"group {name}: {group['n']:,} records, {len(group['classes'])} classes")
         lines.append(f"  accuracy {interval(group['accuracy'])}, macro F1 {interval(group['macro_f1'])}")
@@ -41,6 +41,65 @@ def figures_table(figures: Mapping) -> str:
         said = f"Bedside scores are decided at their published thresholds: {rules}."
         lines.append(textwrap.fill(said, 80))
     return "\n".join(lines).rstrip()
+
+
+def best_single(found: Mapping) -> str | None:
+    """The modality with the highest AUROC by itself; None where none has one."""
+    areas = {name: m["auroc"]["value"] for name, m in found["single"].items() if m["auroc"]["value"] is not None}
+    return max(areas, key=areas.get) if areas else None
+
+
+def _in_short(found: Mapping) -> list[str]:
+    """Fused against the best modality, and the calibration error against what chance alone makes: one line each.
+
+    Nothing for the figures of a model that an earlier version trained, which lack them.
+    """
+    lines = []
+    best = best_single(found)
+    if best is not None and "compared" in found:
+        lines.append(f"  fused less {best} alone: AUROC {difference(found['compared']['single'][best]['delong'])}")
+    if found.get("ece_expected") is not None:
+        ece, limit = found["fused"]["ece"]["value"], found["ece_expected"]
+        said = "within" if ece <= limit else "above"
+        lines.append(f"  ECE {ece:.3f}: {said} the {limit:.3f} that 95 % of calibrated models keep at this n")
+    return lines
+
+
+def difference(tested: Mapping) -> str:
+    """`+0.021 [+0.004, +0.038], p 0.013 (DeLong)`, `-` where undefined."""
+    if tested["value"] is None:
+        return "-"
+    bounds = "" if tested["low"] is None else f" [{tested['low']:+.3f}, {tested['high']:+.3f}]"
+    chance = "" if tested.get("p") is None else f", p {p_value(tested['p'])} (DeLong)"
+    return f"{tested['value']:+.3f}{bounds}{chance}"
+
+
+def p_value(p: float) -> str:
+    """`0.013`, `<0.001`."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def comparison_table(metrics: Mapping) -> str:
+    """What `compare` found, as text: both models' figures and their differences, in 80 columns."""
+    cohort, models = metrics["cohort"], metrics["models"]
+    lines = [
+        f"model a {models['a']}, model b {models['b']}",
+        f"  {cohort['both']:,} of {cohort['records']:,} records have an input for both "
+        f"({cohort['only_a']:,} for a only, {cohort['only_b']:,} for b only)",
+        f"  {cohort['excluded_training_patients']:,} training patients of either left out",
+    ]
+    if trained := cohort.get("includes_training_patients"):
+        lines.append(f"CAUTION: a model trained on {trained:,} of these patients; its figures are too good")
+    for name, found in metrics["targets"].items():
+        n, positives = found["a"]["n"], found["a"]["positives"]
+        rows = [
+            (key, _value(found["a"][key]), _value(found["b"][key]), difference(less))
+            for key, less in found["difference"].items()
+        ]
+        lines += ["", f"{name}: {n:,} records, {positives:,} positive"]
+        lines += _aligned([("", "a", "b", "a less b [95 %]"), *rows])
+        lines.append(f"  AUROC, a less b: {difference(found['delong'])}")
+    return "\n".join(lines)
 
 
 def rules_shown(figures: Mapping) -> str:

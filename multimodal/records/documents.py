@@ -226,3 +226,42 @@ class Metrics(Form):
         description="subgroups that were compared with everybody else, over all targets; at 95 % one in twenty "
         "intervals leaves out 0 by chance",
     )
+
+
+class ComparedCohort(Form):
+    """On whom two models were compared."""
+
+    records: int = Field(description="records that were scored")
+    patients: int = Field(description="their patients")
+    excluded_training_patients: int = Field(description="patients left out: either model trained on them")
+    both: int = Field(description="records with an input that each model can use; only they are compared")
+    only_a: int = Field(description="records that only model a can answer")
+    only_b: int = Field(description="records that only model b can answer")
+    includes_training_patients: int | None = Field(
+        None, description="only with --all-patients: so many patients a model trained on; its figures are too good"
+    )
+
+
+class ComparedTarget(Form):
+    """Two models on one target."""
+
+    a: Measured = Field(description="model a, at its own threshold")
+    b: Measured = Field(description="model b, at its own threshold")
+    delong: Tested = Field(description="the AUROC of a less that of b, by DeLong's test")
+    difference: dict[str, Figure] = Field(description="a less b, by figure, by the same resamples of the patients")
+
+
+class ModelIds(Form):
+    """The two models that were compared."""
+
+    a: str = Field(description="the id of the first")
+    b: str = Field(description="the id of the second")
+
+
+class Comparison(Form):
+    """What `compare --json` prints: two models on the same records."""
+
+    schema_: Literal[1] = Field(alias="schema", description="the version of this form")
+    models: ModelIds = Field(description="the two models")
+    cohort: ComparedCohort = Field(description="on whom they were compared")
+    targets: dict[str, ComparedTarget] = Field(description="by target that both models have")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .changes import Change
-from .documents import CohortDescription, Metrics
+from .documents import CohortDescription, Comparison, Metrics
 from .forms import Form, PatientRecord, Prediction, Target
 from .measurements import MeasurementKind, measurement_table
 from .reasons import REASONS
@@ -24,6 +24,7 @@ SCHEMAS: dict[str, type[Form]] = {
     "target.schema.json": Target,
     "cohort.schema.json": CohortDescription,
     "metrics.schema.json": Metrics,
+    "comparison.schema.json": Comparison,
     "change.schema.json": Change,
 }
 DICTIONARY = "data_dictionary.md"
@@ -47,6 +48,7 @@ _WHERE = {
     "TargetChange": "Of a change's `targets`.",
     "ValueChange": "Of a change's `values`.",
     "Metrics": "The file metrics.json that `evaluate` writes.",
+    "Comparison": "What `compare --json` prints.",
 }
 _UNITS = {
     "age_years": "years",

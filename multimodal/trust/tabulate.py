@@ -123,6 +123,26 @@ def tabulate(scored: Scored, *, resamples: int = 1000, random_state: int = 0) ->
     return {"targets": targets, "groups": groups}
 
 
+def compare_scored(a: Scored, b: Scored, *, resamples: int = 1000, random_state: int = 0) -> dict[str, dict]:
+    """{target: {"a": M, "b": M, "delong", "difference": {figure: a less b}}} of two models.
+
+    a, b  the same records and targets, usable for both or for neither
+    """
+    patients = np.unique(a.patients.astype(str), return_inverse=True)[1]
+    drawn = draw(patients, resamples=resamples, random_state=random_state)
+    found = {}
+    for t, name in enumerate(a.targets):
+        figures = _Figures(a, t, patients, drawn)
+        ours, theirs = (figures.of(one.fused, figures.rows) for one in (a, b))
+        found[name] = {
+            "a": ours.document(),
+            "b": theirs.document(),
+            "delong": figures.tested(a.fused, b.fused, figures.rows),
+            "difference": ours.minus(theirs),
+        }
+    return found
+
+
 class _Figures:
     """The figures of one target, each computed once."""
 
@@ -150,13 +170,17 @@ class _Figures:
             )
         return self._found[key]
 
+    def tested(self, answers: Answers, others: Answers, rows: np.ndarray) -> dict:
+        """The difference of the AUROCs by DeLong's test."""
+        ours, theirs = (way.probability[rows, self.t] for way in (answers, others))
+        return compare_areas(self.labels[rows], ours, theirs, self.patients[rows])
+
     def compared(self, answers: Answers, others: Answers, rows: np.ndarray) -> dict:
         """How much higher the figures of `answers` are than those of `others`, on the records that both answer."""
         rows = self.answered(answers, self.answered(others, rows))
-        ours, theirs = (way.probability[rows, self.t] for way in (answers, others))
         return {
             "n": int(rows.sum()),
-            "delong": compare_areas(self.labels[rows], ours, theirs, self.patients[rows]),
+            "delong": self.tested(answers, others, rows),
             **self.of(answers, rows).minus(self.of(others, rows), PAIRED),
         }
 
