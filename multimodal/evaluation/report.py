@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -12,27 +12,33 @@ from multimodal.records import Target
 
 from ..model.baselines import DISPLAY
 from .plots import confusion_plot, target_plot
-from .summary import best_single, rules_shown
+from .summary import best_single, p_value, rules_shown, signed
 
 FEW = 10  # events of the rarer class under which the page says that a figure hangs on few patients
 
 
 @dataclass(frozen=True)
 class About:
-    """What the report says about the model beside its figures."""
+    """What the report says about the model beside its figures.
+
+    audit  what a leakage audit of the cohort found, a sentence each
+    """
 
     modalities: tuple[str, ...]
     targets: Mapping[str, Target]
     resamples: int
+    audit: Sequence[str] = ()
 
 
 def render(metrics: Mapping, curves: Mapping, about: About) -> str:
     """The page.
 
-    metrics  as in metrics.json; curves as `tabulate.curves` gives them
+    metrics  as in metrics.json; curves as `trust.curves` gives them
     Every text is escaped; the pictures are inside; nothing is loaded from anywhere.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["p"] = p_value
+    environment.filters["signed"] = lambda value: signed(value).replace("-", "−")
     template = environment.from_string((resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8"))
     return template.render(
         model_id=metrics["model_id"],
@@ -44,26 +50,47 @@ def render(metrics: Mapping, curves: Mapping, about: About) -> str:
             {"name": name, **group, "plot": confusion_plot(group["confusion"], group["classes"])}
             for name, group in metrics["groups"].items()
         ],
+        subgroup_comparisons=metrics.get("subgroup_comparisons", 0),
     )
 
 
 def _target(name: str, found: Mapping, curves: Mapping, target: Target) -> dict:
     """One target's section: its rows in the order in which they are read."""
     fused, best = found["fused"], best_single(found)
-    ways = [("fused", fused, "fused")]
+    compared = found["compared"]
+    ways = [("fused", fused, "fused", None)]
     if found["answered"]["n"] < fused["n"]:
-        ways.append(("fused, where it did not abstain", found["answered"], ""))
-    ways += [(f"{m} alone{' (best)' if m == best else ''}", figures, "") for m, figures in found["single"].items()]
-    ways += [(DISPLAY.get(b, b), figures, "baseline") for b, figures in found["baselines"].items() if figures["n"]]
+        ways.append(("fused, where it did not abstain", found["answered"], "", None))
+    ways += [
+        (f"{m} alone{' (best)' if m == best else ''}", figures, "", compared["single"].get(m))
+        for m, figures in found["single"].items()
+    ]
+    ways += [
+        (DISPLAY.get(b, b), figures, "baseline", compared["baselines"].get(b))
+        for b, figures in found["baselines"].items()
+        if figures["n"]
+    ]
     return {
         "name": name,
         "target": target,
+        "found": found,
         "fused": fused,
         "best": best,
-        "best_area": found["single"][best]["auroc"] if best else None,
-        "sum_area": found["baselines"]["sum"]["auroc"] if "sum" in found["baselines"] else None,
+        "less_best": compared["single"][best]["delong"] if best else None,
+        "abstained": fused["n"] - found["answered"]["n"],
         "few": min(fused["positives"], fused["n"] - fused["positives"]) < FEW,
         "ways": ways,
-        "present": found["present"],
+        "crossed": {by: groups for by, groups in found["subgroups"].items() if " x " in by},
+        "plain": {by: groups for by, groups in found["subgroups"].items() if " x " not in by},
+        "sets": _table(found.get("sets") or {}),
         "plot": target_plot(curves, found),
+    }
+
+
+def _table(rows: Mapping) -> dict:
+    """{row: {column: a figure, a number or a text}} as its columns and rows, in order."""
+    columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
+    return {
+        "columns": columns,
+        "rows": [(name, [cells.get(column) for column in columns]) for name, cells in rows.items()],
     }

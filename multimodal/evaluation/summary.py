@@ -69,9 +69,14 @@ def difference(tested: Mapping) -> str:
     """`+0.021 [+0.004, +0.038], p 0.013 (DeLong)`, `-` where undefined."""
     if tested["value"] is None:
         return "-"
-    bounds = "" if tested["low"] is None else f" [{tested['low']:+.3f}, {tested['high']:+.3f}]"
+    bounds = "" if tested["low"] is None else f" [{signed(tested['low'])}, {signed(tested['high'])}]"
     chance = "" if tested.get("p") is None else f", p {p_value(tested['p'])} (DeLong)"
-    return f"{tested['value']:+.3f}{bounds}{chance}"
+    return f"{signed(tested['value'])}{bounds}{chance}"
+
+
+def signed(value: float) -> str:
+    """`+0.021`, `-0.004`, and `0.000` for what rounds to it."""
+    return f"{value:+.3f}" if round(value, 3) else "0.000"
 
 
 def p_value(p: float) -> str:

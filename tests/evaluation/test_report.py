@@ -13,6 +13,7 @@ from multimodal.evaluation.report import About, best_single, render
 from multimodal.evaluation.summary import figures_table
 from multimodal.records import Target, UsageError
 from multimodal.trust.curves import curves
+from multimodal.trust.subgroups import by_age, by_value, comparisons, crossed
 from multimodal.trust.tabulate import Answers, Group, Scored, tabulate
 
 HOSTILE = "<script src='http://example.org/x.js'></script> & \"quotes\""
@@ -34,6 +35,7 @@ def evaluation() -> Evaluation:
         return Answers(scores, alert, np.array([threshold]), is_probability=False)
 
     none = np.full((60, 1), np.nan)
+    ages = np.where(np.arange(60) % 5 == 4, 90, 50)
     classes = np.array(["cold", "flu"], dtype=object)
     scored = Scored(
         targets=("pneumonia",),
@@ -51,11 +53,15 @@ def evaluation() -> Evaluation:
             "sofa": rule(none, 2),
         },
         groups={"airway": Group(("cold", "flu"), classes[np.arange(60) % 2], classes[np.arange(60) // 30])},
+        without={"image": answers(notes), "notes": answers(np.where(present[:, :1], image, 0.25))},
+        base=np.array([0.1]),
+        partings=crossed({"sex": by_value(["female", "male"] * 30), "age": by_age(ages)}),
     )
     cohort = {"records": 60, "patients": 30, "excluded_training_patients": 12, "no_input": 0, "abstained": 1}
     metrics = {"schema": 1, "model_id": "0123456789abcdef", "cohort": cohort, **tabulate(scored, resamples=50)}
+    metrics["subgroup_comparisons"] = comparisons(metrics["targets"])
     targets = {"pneumonia": Target(name="pneumonia", description=HOSTILE)}
-    return Evaluation(metrics, curves(scored), About(("image", "notes"), targets, 50))
+    return Evaluation(metrics, curves(scored, resamples=50), About(("image", "notes"), targets, 50))
 
 
 @pytest.fixture(scope="module")
