@@ -64,7 +64,7 @@ class Conformal:
         return out
 
     def _cut(self, key: tuple[int, int, int], coverage: float) -> float:
-        """The largest nonconformity that is still inside: the ceil((k + 1) coverage)-th of k, infinite beyond the k-th."""
+        """The largest nonconformity still inside: the ceil((k + 1) coverage)-th of k, infinite beyond the k-th."""
         scores = self.scores.get(key, np.zeros(0))
         place = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
         return float(scores[place - 1]) if place <= len(scores) else np.inf
