@@ -56,7 +56,7 @@ class Calibrator:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], prefix: str) -> Calibrator:
         kind, slope, shift, knots = (arrays[f"{prefix}{name}"] for name in ("kind", "slope", "shift", "knots"))
-        return cls(KINDS[int(kind)], float(slope), shift, knots)
+        return cls(KINDS[int(kind.item())], float(slope.item()), shift, knots)
 
 
 def check_calibration(name: str) -> str:
