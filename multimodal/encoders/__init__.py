@@ -10,6 +10,8 @@ and where it is trained in steps
   fit(..., steps=None)                         takes just so many if told; steps_ afterwards: how many it took
   on_step                                      called after each
   kept_in                                      a folder for the state of a running `fit`, to go on from, or None
+and where several of one modality could measure how unusual an input is
+  measures_novelty                             said to the first of them alone, before `fit`
 and where it learns without labels first, once for all folds
   pretraining_steps(inputs)                    how many steps `pretrain` takes, 0: there is nothing to do
   pretrain(inputs, folder, *, random_state)    write what `fit` starts from

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from ..learning import torchvision_shim  # noqa: F401  before transformers
@@ -28,11 +29,13 @@ from ..notes import Assertion, Notes
 from ..notes.chunks import Chunks, chunked
 from ..records import Evidence, Problem
 from .checkpoints import compact, is_compact, open_checkpoint
+from .mahalanobis import Mahalanobis
 from .masked_language import pretrain_language, steps_of
 from .note_context import NoteContext
 from .pooling import pooled
 from .token_batches import TokenBatch, token_batches
 
+SPACE = "space.safetensors"
 # The last layers learn this much faster than the BERT below, which else waits hundreds of steps for a gradient.
 GAIN = 10.0
 MAX_PRETRAINING_STEPS = 2000  # of the pretraining that belongs to a training
@@ -250,6 +253,7 @@ class BERT:
                 rate_of={name: rate for name, _ in network.named_parameters() if name.startswith("bert.")},
                 checkpoint=self.kept_in and self.kept_in / "bert.safetensors",
             )
+        self._learn_space(inputs)
         return self
 
     def encode(self, inputs: Notes, *, precision: str = "fp32") -> Evidence:
@@ -266,11 +270,22 @@ class BERT:
         answer = pooled(log_odds, attention, owner, n).numpy()
         mean = pooled(sentences, torch.zeros_like(sentences), owner, n).numpy()
         used = np.bincount(chunks.note, minlength=len(inputs.text))
+        novelty = np.where(inputs.present, self.space_.distance(np.nan_to_num(mean)), np.nan) if self.space_ else None
         facts = [
             (int(row), where, {"chunks_used": str(count)})
             for row, where, count in zip(inputs.record, inputs.where, used, strict=True)
         ]
-        return Evidence(answer, inputs.present, self._unknown(inputs, chunks), embedding=mean, facts=facts)
+        measures = {} if novelty is None else {"embedding": novelty}
+        unknown = self._unknown(inputs, chunks)
+        return Evidence(answer, inputs.present, unknown, embedding=mean, facts=facts, novelty=measures)
+
+    def _learn_space(self, inputs: Notes) -> None:
+        """How far a record's mean embedding usually lies from the others: see mahalanobis.py."""
+        self.space_: Mahalanobis | None = None
+        seen = self.encode(inputs).embedding
+        seen = seen[inputs.present]
+        if len(seen) > 1:
+            self.space_ = Mahalanobis.of(seen)
 
     def _unknown(self, inputs: Notes, chunks: Chunks) -> list[tuple[int, Problem]]:
         """MOSTLY_UNKNOWN for each record over half of whose tokens the tokenizer does not know."""
@@ -311,6 +326,8 @@ class BERT:
         self.tokenizer_.save_pretrained(folder)
         self.network_.bert.config.save_pretrained(folder)
         save_weights(self.network_, folder / "bert.safetensors")
+        if self.space_ is not None:
+            save_file(self.space_.arrays(), folder / SPACE)
 
     @classmethod
     def load(cls, folder: Path, *, device: str) -> BERT:
@@ -323,6 +340,7 @@ class BERT:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         network = Network(AutoModel.from_config(config), len(model.targets_), model.context_.width, model.dropout)
         model.network_ = load_weights(network, folder / "bert.safetensors")
+        model.space_ = Mahalanobis.from_arrays(load_file(folder / SPACE)) if (folder / SPACE).is_file() else None
         return model
 
 

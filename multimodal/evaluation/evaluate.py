@@ -14,6 +14,7 @@ import numpy as np
 
 from multimodal.records import CohortError, UsageError, shown
 
+from ..model.trusting import levels
 from ..trust.curves import curves
 from ..trust.subgroups import Parting, by_age, by_value, comparisons, crossed
 from ..trust.tabulate import Answers, Group, Scored, group_of, tabulate
@@ -178,6 +179,7 @@ def score_cohort(
     modalities = tuple(model.modalities)
     total = len(cohort.record_ids)
     present, abstained = [np.empty((0, len(modalities)), dtype=bool)], [np.empty(0, dtype=bool)]
+    sets = {level: [np.empty((0, len(model.targets), 2), dtype=bool)] for level in levels(model.config_)}
     sex, age_years = [np.empty(0, dtype=object)], [np.empty(0)]
     ways: dict[tuple[str, str], list[Answers]] = {}
     base = np.full((1, len(model.targets)), np.nan)
@@ -190,6 +192,9 @@ def score_cohort(
         abstained.append(np.array([reason is not None for reason in scores.abstained], dtype=bool) & held.any(axis=1))
         sex.append(batch.sex)
         age_years.append(batch.age_years)
+        fused = model.probabilities(scores.value[-1])
+        for level, found in sets.items():
+            found.append(model.prediction_sets(fused, held, level))
         base = model.probabilities(scores.value[0][:1])
         for way, answers in _answers(model, scores, modalities, base).items():
             ways.setdefault(way, []).append(answers)
@@ -216,6 +221,7 @@ def score_cohort(
         },
         groups=_groups(model, cohort, every),
         base=base[0, places],
+        sets={level: np.concatenate(found)[:, places] for level, found in sets.items()},
     )
     return scored, People(np.concatenate(sex), np.concatenate(age_years))
 

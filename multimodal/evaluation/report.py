@@ -82,15 +82,6 @@ def _target(name: str, found: Mapping, curves: Mapping, target: Target) -> dict:
         "ways": ways,
         "crossed": {by: groups for by, groups in found["subgroups"].items() if " x " in by},
         "plain": {by: groups for by, groups in found["subgroups"].items() if " x " not in by},
-        "sets": _table(found.get("sets") or {}),
+        "sets": found["sets"],
         "plot": target_plot(curves, found),
-    }
-
-
-def _table(rows: Mapping) -> dict:
-    """{row: {column: a figure, a number or a text}} as its columns and rows, in order."""
-    columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
-    return {
-        "columns": columns,
-        "rows": [(name, [cells.get(column) for column in columns]) for name, cells in rows.items()],
     }

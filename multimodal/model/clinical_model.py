@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..fusion.subsets import shapley
+from ..fusion.subsets import set_index, shapley
 from ..records import (
     RULES,
     Batch,
@@ -26,6 +26,7 @@ from ..records import (
 )
 from ..sources import Cohort
 from ..trust.fallback import NONE, fall_back
+from ..trust.gates import Novelty
 from ..trust.tabulate import Answers
 from ..vitals import without_free_text
 from .baselines import rule_answers, score_rules
@@ -49,7 +50,7 @@ class ClinicalModel:
     After `fit` or `load`: targets_ {name: Target}; modalities_ in order; thresholds_ float (T,), NaN in an exclusive
     group; figures_ the cross-fitted figures; summary_ what it was trained on; own_measurements_ the codes that the
     training cohort added to the measurement table; patients_ whom it was trained on, and pretraining_patients_ whom
-    what it began with, {option: patients} of those that say; encoders_, stack_, baselines_.
+    what it began with, {option: patients} of those that say; encoders_, stack_, conformal_, gates_, baselines_.
     """
 
     def __init__(self, config: Config | None = None):
@@ -74,6 +75,7 @@ class ClinicalModel:
         self.encoders_ = fitted.encoders
         self.stack_ = fitted.stack
         self.thresholds_ = fitted.thresholds
+        self.conformal_, self.gates_ = fitted.conformal, fitted.gates
         self.baselines_ = fitted.baselines
         self.baseline_thresholds_ = fitted.baseline_thresholds
         self.patients_: SeenPatients = fitted.patients
@@ -137,6 +139,8 @@ class ClinicalModel:
         probability = np.where(nothing[:, None], np.nan, self.probabilities(value))
         kept_back = np.array([reason is not None for reason in scores.abstained], dtype=bool)
         decision = np.where(kept_back[:, None], np.nan, self.decisions(probability))
+        labels = self.prediction_sets(probability, scores.present)
+        prediction_set = np.where(kept_back[:, None], -1, labels @ np.array([1, 2])).astype(np.int8)
         decided_by = np.full(len(batch), None, dtype=object)
         rule = self.config_.trust.fallback
         if rule != NONE:
@@ -151,6 +155,7 @@ class ClinicalModel:
             modalities=self.modalities,
             probability=probability,
             decision=decision,
+            prediction_set=prediction_set,
             threshold=self.thresholds_,
             contribution=np.where(scores.present[:, :, None], shapley(scores.value), np.nan),
             baseline=self.stack_.base,
@@ -172,20 +177,37 @@ class ClinicalModel:
         """The log-odds with every set of modalities shown, and what was found on the way."""
         batch = self.with_own_measurements(batch)
         inputs = {modality: read(batch, modality, self.config_, self.targets_.values()) for modality in self.modalities}
-        evidence, present, problems, provenance = gather(self.encoders_, inputs, precision)
-        z = self.stack_.z(evidence)
+        found = gather(self.encoders_, inputs, precision)
+        z = self.stack_.z(found.evidence)
         read_problems = [problem for one in inputs.values() for problem in one.problems]
-        abstained = np.where(present.any(axis=1), None, "NO_INPUT")
+        abstained, why = self.abstentions(found.novelty, found.present, z)
         return Scores(
-            present=present,
-            value=self.stack_.value(z, present),
-            problems=[*batch.problems, *read_problems, *problems],
+            present=found.present,
+            value=self.stack_.value(z, found.present),
+            problems=[*batch.problems, *read_problems, *found.problems, *why],
             abstained=abstained,
-            provenance=provenance,
+            provenance=found.provenance,
             z=z,
             inputs=inputs,
             rules=score_rules(batch, inputs, convert_suspect=self.config_.vitals.convert_suspect),
         )
+
+    def abstentions(
+        self, novelty: Novelty, present: np.ndarray, z: np.ndarray
+    ) -> tuple[np.ndarray, Sequence[tuple[int, Problem]]]:
+        """object (n,), the reason code where the model does not decide, else None; and what the gates found."""
+        verdict = self.gates_.judge(novelty, present, z)
+        return np.where(present.any(axis=1), verdict.reasons, "NO_INPUT"), verdict.problems
+
+    def prediction_sets(
+        self, probability: np.ndarray, present: np.ndarray, coverage: float | None = None
+    ) -> np.ndarray:
+        """bool (n, T, 2): whether label 0 and label 1 of each target cannot be ruled out; see trust.conformal.
+
+        probability  float (n, T); present  bool (n, M); coverage  `trust.coverage` by default
+        """
+        wanted = self.config_.trust.coverage if coverage is None else coverage
+        return self.conformal_.sets(probability, set_index(present), wanted)
 
     def with_own_measurements(self, batch: Batch) -> Batch:
         """With the codes that the training cohort added to the measurement table, as the model knows them."""
@@ -254,6 +276,7 @@ def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
             modalities=model.modalities,
             probability=np.zeros((0, targets)),
             decision=np.zeros((0, targets)),
+            prediction_set=np.zeros((0, targets), dtype=np.int8),
             threshold=model.thresholds,
             contribution=np.zeros((0, modalities, targets)),
             baseline=model.stack_.base,
@@ -272,6 +295,7 @@ def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
         modalities=first.modalities,
         probability=np.concatenate([part.probability for part in parts]),
         decision=np.concatenate([part.decision for part in parts]),
+        prediction_set=np.concatenate([part.prediction_set for part in parts]),
         threshold=first.threshold,
         contribution=np.concatenate([part.contribution for part in parts]),
         baseline=first.baseline,

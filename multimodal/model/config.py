@@ -143,6 +143,8 @@ class FusionOptions(Section):
 
 class TrustOptions(Section):
     threshold: Annotated[str, AfterValidator(check_rule)] = "youden"
+    coverage: Annotated[float, Field(ge=0.5, lt=1)] = 0.9
+    false_alarms: Annotated[float, Field(ge=0, le=0.5)] = 0.02
     calibration: Annotated[str, AfterValidator(check_calibration)] = AUTO
     fallback: Annotated[str, NoneByName, AfterValidator(check_fallback)] = NONE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ PRETRAINED = "pretrained"
 @dataclass(frozen=True)
 class CrossFitted:
     """evidence: {modality: float (n, C, T)} out of fold, NaN where absent; present: bool (n, M);
-    encoders: {modality: {name: fitted on everything}}."""
+    novelty: {modality: {"encoder.measure": float (n,)}} out of fold; encoders: {modality: {name: fitted on all}}."""
 
     evidence: Mapping[str, np.ndarray]
     present: np.ndarray
+    novelty: Mapping[str, Mapping[str, np.ndarray]]
     encoders: Mapping[str, Mapping[str, Any]]
 
 
@@ -43,7 +44,10 @@ class _Work:
 def new_encoder(name: str, config: Config, on_step: Callable[[], None] = lambda: None) -> Any:
     """An unfitted encoder with the options of its modality."""
     options = getattr(config, ENCODERS[name].modality).model_dump()
-    return encoder_class(name).from_options(options, device=config.train.device, on_step=on_step)
+    encoder = encoder_class(name).from_options(options, device=config.train.device, on_step=on_step)
+    if hasattr(encoder, "measures_novelty"):
+        encoder.measures_novelty = name == options["encoders"][0]
+    return encoder
 
 
 def cross_fit(
@@ -62,27 +66,37 @@ def cross_fit(
     trainings. What `kept` holds of an earlier run is not trained again.
     """
     work = _Work(targets, y, groups, folds, config, advance, kept)
-    evidence, present, encoders = {}, [], {}
+    evidence, present, novelty, encoders = {}, [], {}, {}
     with tempfile.TemporaryDirectory() as scratch:
         for modality, whole in inputs.items():
             fitted = [
                 _cross_fit_encoder(work, name, whole, _pretrained(work, name, whole, Path(scratch)))
                 for name in getattr(config, modality).encoders
             ]
-            evidence[modality] = np.stack([log_odds for log_odds, _, _ in fitted], axis=1)
-            present.append(np.all([there for _, there, _ in fitted], axis=0))
-            encoders[modality] = dict(
-                zip(getattr(config, modality).encoders, (one for _, _, one in fitted), strict=True)
-            )
-    return CrossFitted(evidence, np.stack(present, axis=1), encoders)
+            names = getattr(config, modality).encoders
+            evidence[modality] = np.stack([outside.log_odds for outside, _ in fitted], axis=1)
+            present.append(np.all([outside.present for outside, _ in fitted], axis=0))
+            novelty[modality] = named_measures(names, [outside.novelty for outside, _ in fitted])
+            encoders[modality] = dict(zip(names, (one for _, one in fitted), strict=True))
+    return CrossFitted(evidence, np.stack(present, axis=1), novelty, encoders)
 
 
-def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -> tuple[np.ndarray, np.ndarray, Any]:
-    """log_odds float (n, T) and present bool (n,), out of fold; the encoder fitted on everything.
+def named_measures(encoders: Iterable[str], novelty: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """{"encoder.measure": float (n,)} of what each encoder of a modality measures."""
+    return {
+        f"{encoder}.{measure}": values
+        for encoder, measures in zip(encoders, novelty, strict=True)
+        for measure, values in measures.items()
+    }
+
+
+def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -> tuple[FoldEvidence, Any]:
+    """What it says of all records, out of fold; the encoder fitted on everything.
 
     whole: the inputs of its modality; begin: what its pretraining wrote, if it has one.
     """
     log_odds, present = np.full(work.y.shape, np.nan), np.zeros(len(work.y), dtype=bool)
+    novelty: dict[str, np.ndarray] = {}
     steps = []
     label = f"{ENCODERS[name].modality}.{name}"
     for fold in np.unique(work.folds):
@@ -92,12 +106,14 @@ def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -
             inside = np.flatnonzero((work.folds != fold) & whole.present)
             model, taken = _fitted(work, name, whole, inside, None, f"{label}.{fold}", begin)
             answer = model.encode(whole.take(outside))
-            found = FoldEvidence(answer.log_odds, answer.present, taken)
+            found = FoldEvidence(answer.log_odds, answer.present, answer.novelty, taken)
             work.kept.keep_evidence(f"{label}.{fold}", found)
         else:
             work.advance(name, 1.0)
         steps.append(found.steps)
         log_odds[outside], present[outside] = found.log_odds, found.present
+        for measure, values in found.novelty.items():
+            novelty.setdefault(measure, np.full(len(work.y), np.nan))[outside] = values
     model = work.kept.encoder(f"{label}.all", name, work.config.train.device)
     if model is None:
         # As many steps as the folds took: a longer training would shift the evidence the head has learnt on.
@@ -106,7 +122,7 @@ def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -
         work.kept.keep_encoder(f"{label}.all", model)
     else:
         work.advance(name, 1.0)
-    return log_odds, present, model
+    return FoldEvidence(log_odds, present, novelty, None), model
 
 
 def _pretrained(work: _Work, name: str, whole: Any, scratch: Path) -> Path | None:

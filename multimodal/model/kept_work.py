@@ -35,17 +35,20 @@ from .partial import RUN, WRITING
 from .saved import LIBRARIES
 
 RUNNING = ".running"
+NOVELTY = "novelty."
 
 
 @dataclass(frozen=True)
 class FoldEvidence:
-    """Of the k records of the fold that an encoder did not see: log_odds float (k, T), present bool (k,).
+    """Of the k records of the fold that an encoder did not see: log_odds float (k, T), present bool (k,), novelty
+    {measure: float (k,)}.
 
     steps: how many the training took, None where it is not one in steps.
     """
 
     log_odds: np.ndarray
     present: np.ndarray
+    novelty: Mapping[str, np.ndarray]
     steps: int | None
 
 
@@ -71,11 +74,13 @@ class KeptWork:
             return None
         arrays = load_file(place / "evidence.safetensors")
         steps = json.loads((place / "steps.json").read_text(encoding="utf-8"))
-        return FoldEvidence(arrays["log_odds"], arrays["present"], steps)
+        novelty = {name.removeprefix(NOVELTY): array for name, array in arrays.items() if name.startswith(NOVELTY)}
+        return FoldEvidence(arrays["log_odds"], arrays["present"], novelty, steps)
 
     def keep_evidence(self, label: str, found: FoldEvidence) -> None:
         def write(folder: Path) -> None:
             arrays = {"log_odds": found.log_odds, "present": found.present}
+            arrays |= {f"{NOVELTY}{name}": values for name, values in found.novelty.items()}
             save_file(
                 {name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "evidence.safetensors"
             )

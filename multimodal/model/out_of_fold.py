@@ -17,9 +17,10 @@ from .stack import decide, fit_stack
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """value (2 ** M, n, T), probability (n, T) and those of each set; baselines {name: (n, T)}."""
+    """value (2 ** M, n, T), z (n, M, T), probability (n, T) and those of each set; baselines {name: (n, T)}."""
 
     value: np.ndarray
+    z: np.ndarray
     probability: np.ndarray
     single: Mapping[str, np.ndarray]
     baselines: Mapping[str, np.ndarray]
@@ -38,6 +39,7 @@ def answer_out_of_fold(
     shape, modalities = labels.shape, tuple(fitted.evidence)
     value = np.zeros((2 ** len(modalities), *shape))
     probability = np.full(shape, np.nan)
+    every_z = np.full((shape[0], len(modalities), shape[1]), np.nan)
     single = {name: np.full(shape, np.nan) for name in modalities}
     baselines: dict[str, np.ndarray] = {}
     for fold in np.unique(folds):
@@ -46,6 +48,7 @@ def answer_out_of_fold(
         stack = fit_stack(evidence, fitted.present[inside], labels[inside], folds[inside], units, **options)
         z_inside = stack.z(evidence)
         z = stack.z({name: log_odds[outside] for name, log_odds in fitted.evidence.items()})
+        every_z[outside] = z
         present = fitted.present[outside]
         value[:, outside] = stack.value(z, present)
         probability[outside] = stack.probabilities(value[-1][outside])
@@ -65,7 +68,7 @@ def answer_out_of_fold(
         for name, answers in found.items():
             gaps = np.isnan(answers) & ~np.isnan(answers).all(axis=0)
             baselines.setdefault(name, np.full(shape, np.nan))[outside] = np.where(gaps, base, answers)
-    return OutOfFold(value, probability, single, baselines)
+    return OutOfFold(value, every_z, probability, single, baselines)
 
 
 def as_scored(

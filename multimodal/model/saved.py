@@ -19,6 +19,8 @@ from ..fusion.blend import Blend
 from ..fusion.head import Head
 from ..records import MeasurementKind, ModelError, Problem, Target
 from ..trust.calibration import calibrator_arrays, calibrators_of
+from ..trust.conformal import Conformal
+from ..trust.gates import Gates
 from .baselines import Baselines
 from .config import Config
 from .model_files import SCHEMA, write_manifest
@@ -44,6 +46,7 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
         "units": stack.units,
         "own_measurements": [_finite(kind) for kind in model.own_measurements_.values()],
         "summary": model.summary_,
+        "gates": model.gates_.to_json(),
         "problems": [problem._asdict() for problem in model.problems_],
         "figures": model.figures_,
     }
@@ -52,6 +55,7 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
     _write_json(folder / "patients.json", {**model.patients_.to_json(), "pretraining": pretraining})
     arrays = {"base": stack.base, "variant": stack.variant, "single": stack.single, "limit": stack.limit}
     arrays |= {"thresholds": model.thresholds_, **calibrator_arrays(stack.calibrators)}
+    arrays |= model.conformal_.arrays()
     arrays |= {"head.slope": stack.head.slope, "head.shift": stack.head.shift}
     arrays |= {f"head.gate.{name}": array for name, array in stack.head.gate.items()}
     arrays |= {f"baseline.{name}": cuts for name, cuts in model.baseline_thresholds_.items()}
@@ -86,6 +90,8 @@ def read_model(model: ClinicalModel, folder: Path, device: str) -> None:
     arrays = load_file(folder / "fusion.safetensors")
     model.stack_ = _stack_of(state, arrays)
     model.thresholds_ = arrays["thresholds"]
+    model.conformal_ = Conformal.from_arrays(arrays, state["units"])
+    model.gates_ = Gates.from_json(state["gates"])
     model.baseline_thresholds_ = _under("baseline.", arrays)
     model.encoders_ = {
         modality: {name: encoder_class(name).load(folder / "encoders" / name, device=device) for name in names}

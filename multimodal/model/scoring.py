@@ -11,6 +11,7 @@ import numpy as np
 from ..encoders.inputs import READERS
 from ..records import Batch, Problem, Provenance, RuleScores, Target
 from .config import Config
+from .cross_fitting import named_measures
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,27 @@ def provenance_of(
     return [(row, Provenance(where=where, facts=facts)) for row, where, facts in told if facts]
 
 
-def gather(
-    encoders: Mapping[str, Mapping[str, Any]], inputs: Mapping[str, Any], precision: str
-) -> tuple[dict[str, np.ndarray], np.ndarray, list[tuple[int, Problem]], list[tuple[int, Provenance]]]:
-    """Evidence {modality: (n, C, T)}, presence bool (n, M), the encoders' problems, and what was read of the inputs."""
-    evidence, present, problems, facts = {}, [], [], []
+@dataclass(frozen=True)
+class Gathered:
+    """What the encoders say of n records: evidence {modality: float (n, C, T)}, present bool (n, M), novelty {modality:
+    {"encoder.measure": float (n,)}}, their problems, and what was read of the inputs."""
+
+    evidence: Mapping[str, np.ndarray]
+    present: np.ndarray
+    novelty: Mapping[str, Mapping[str, np.ndarray]]
+    problems: Sequence[tuple[int, Problem]]
+    provenance: Sequence[tuple[int, Provenance]]
+
+
+def gather(encoders: Mapping[str, Mapping[str, Any]], inputs: Mapping[str, Any], precision: str) -> Gathered:
+    evidence, present, novelty, problems, facts = {}, [], {}, [], []
     for modality, named in encoders.items():
         found = [encoder.encode(inputs[modality], precision=precision) for encoder in named.values()]
         evidence[modality] = np.stack([one.log_odds for one in found], axis=1)
         present.append(np.all([one.present for one in found], axis=0))
+        novelty[modality] = named_measures(named, [one.novelty for one in found])
         said = [problem for one in found for problem in one.problems]
         # Two encoders of one modality may say the same of a record: once is enough.
         problems += dict.fromkeys(said) if len(found) > 1 else said
         facts += [fact for one in found for fact in one.facts]
-    return evidence, np.stack(present, axis=1), problems, provenance_of(inputs, facts)
+    return Gathered(evidence, np.stack(present, axis=1), novelty, problems, provenance_of(inputs, facts))

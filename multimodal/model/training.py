@@ -13,6 +13,8 @@ import numpy as np
 from ..encoders.inputs import READERS
 from ..learning.devices import pick_device
 from ..records import CohortError, MeasurementKind, Problem, Target, UsageError
+from ..trust.conformal import Conformal
+from ..trust.gates import Gates
 from ..trust.tabulate import tabulate
 from ..trust.thresholds import choose_threshold
 from ..vitals import check_constraints, learnt_additions, read_constraints, settle_levels
@@ -27,6 +29,7 @@ from .partial import check_run, start_run
 from .scoring import read
 from .seen_patients import SeenPatients, among_any, begun_with, seen_by_pretraining
 from .stack import Stack, exclusive_units, fit_stack
+from .trusting import fit_trust
 
 MIN_LABELS = 10
 
@@ -39,6 +42,8 @@ class Trained:
     encoders: Mapping[str, Mapping[str, Any]]
     stack: Stack
     thresholds: np.ndarray
+    conformal: Conformal
+    gates: Gates
     baselines: Baselines
     baseline_thresholds: Mapping[str, np.ndarray]
     patients: SeenPatients
@@ -132,20 +137,27 @@ def train(
         usable = rows & fitted.present.any(axis=1)
         return _thresholds(config.trust.threshold, labels[usable], probability[usable], units)
 
+    trust = fit_trust(outside, fitted, stack, labels, folds, list(targets), config)
     scored, thresholds, baseline_thresholds = as_scored(outside, choose, cohort, targets, labels, fitted, folds, units)
     rules = score_rules(batch, inputs, convert_suspect=config.vitals.convert_suspect)
-    scored = replace(scored, baselines={**scored.baselines, **rule_answers(rules, len(targets))})
+    every = {**scored.baselines, **rule_answers(rules, len(targets))}
+    scored = replace(scored, baselines=every, sets=trust.sets, abstained=trust.abstained)
     return Trained(
         targets=targets,
         encoders=fitted.encoders,
         stack=stack,
         thresholds=thresholds,
+        conformal=trust.conformal,
+        gates=trust.gates,
         baselines=baselines,
         baseline_thresholds=baseline_thresholds,
         patients=SeenPatients.of(batch.patient_ids, config.train.seed),
         pretraining_patients=pretraining,
         figures=tabulate(scored, random_state=config.train.seed),
-        summary=_summary(cohort, batch, targets, labels, fitted, stack, groups),
+        summary={
+            **_summary(cohort, batch, targets, labels, fitted, stack, groups),
+            "stopped": {gate: round(share, 4) for gate, share in trust.stopped.items()},
+        },
         problems=problems,
         own_measurements=learnt_additions(batch.table),
     )

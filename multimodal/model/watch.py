@@ -29,13 +29,14 @@ BATCH = 256
 class Heard:
     """What one modality of one record said.
 
-    digest  of its items; z: float (T,), calibrated log-odds minus the base, NaN where absent
+    digest  of its items; z: float (T,), calibrated log-odds minus the base, NaN where absent; novelty, by measure
     latest  {measurement: its last value}, of modalities that have such
     """
 
     digest: bytes
     present: bool
     z: np.ndarray
+    novelty: Mapping[str, float]
     read_problems: Sequence[Problem]
     encoder_problems: Sequence[Problem]
     provenance: Sequence[Provenance]
@@ -74,6 +75,12 @@ class Watch:
         present = np.array([[one.present for one in row] for row in heard], dtype=bool)
         z = np.array([[one.z for one in row] for row in heard])
         rows, places = list(enumerate(heard)), range(len(self.model.modalities))
+        novelty = {
+            modality: {name: np.array([row[m].novelty[name] for row in heard]) for name in heard[0][m].novelty}
+            for m, modality in enumerate(self.model.modalities)
+            if heard
+        }
+        abstained, why = self.model.abstentions(novelty, present, z)
         scores = Scores(
             present=present,
             value=self.model.stack_.value(z, present),
@@ -81,8 +88,9 @@ class Watch:
                 *batch.problems,
                 *((i, problem) for m in places for i, row in rows for problem in row[m].read_problems),
                 *((i, problem) for m in places for i, row in rows for problem in row[m].encoder_problems),
+                *why,
             ],
-            abstained=np.where(present.any(axis=1), None, "NO_INPUT"),
+            abstained=abstained,
             provenance=[(i, found) for m in places for i, row in rows for found in row[m].provenance],
             z=z,
             inputs={},
@@ -115,17 +123,18 @@ class Watch:
         model = self.model
         inputs = {modality: read(batch.take(rows), modality, model.config_, model.targets_.values())}
         named = {modality: model.encoders_[modality]}
-        evidence, present, by_encoders, facts = gather(named, inputs, self.precision)
-        z = calibrated(model.stack_.blends, [modality], model.stack_.base, model.stack_.units, evidence)[:, 0]
-        read_problems, encoder_problems = (by_record(f, len(rows)) for f in (inputs[modality].problems, by_encoders))
-        provenance, latest = by_record(facts, len(rows)), [dict[str, Any]() for _ in rows]
+        said = gather(named, inputs, self.precision)
+        z = calibrated(model.stack_.blends, [modality], model.stack_.base, model.stack_.units, said.evidence)[:, 0]
+        read_problems, encoder_problems = (by_record(f, len(rows)) for f in (inputs[modality].problems, said.problems))
+        provenance, latest = by_record(said.provenance, len(rows)), [dict[str, Any]() for _ in rows]
         for i, name, value in inputs[modality].latest():
             latest[i][name] = value
         for i, row in enumerate(rows.tolist()):
             self._heard[batch.record_ids[row], modality] = Heard(
                 digests[row],
-                bool(present[i, 0]),
+                bool(said.present[i, 0]),
                 z[i],
+                {measure: float(values[i]) for measure, values in said.novelty[modality].items()},
                 read_problems[i],
                 encoder_problems[i],
                 provenance[i],

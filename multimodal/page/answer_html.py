@@ -165,12 +165,26 @@ def _row(target: Target, found: TargetPrediction, decided_by: str | None) -> str
     if found.threshold is not None:
         mark = f"<i style='left:{100 * found.threshold:.2f}%'></i>"
         limit = f"<span class='mm-quiet'>threshold {found.threshold:.3f}</span>"
+    limit += _set(target, found)
     bar = f"<div class='mm-bar'><b style='width:{100 * share:.2f}%'></b>{mark}</div>"
     return (
         f"<tr data-target='{escape(target.name)}'><td><b>{escape(_words(target.name))}</b>{told}</td>"
         f"<td><span class='mm-share'>{share:.3f}</span>{bar}{limit}</td>"
         f"<td>{_decision(target, found, decided_by)}</td></tr>"
     )
+
+
+def _set(target: Target, found: TargetPrediction) -> str:
+    """Which labels cannot be ruled out."""
+    if found.prediction_set is None:
+        return ""
+    if target.group:
+        said = {(0, 1): "cannot be ruled out", (1,): "all others are ruled out"}.get(found.prediction_set, "ruled out")
+    else:
+        said = {(0, 1): "neither can be ruled out", (1,): "negative is ruled out", (0,): "positive is ruled out"}.get(
+            found.prediction_set, "neither label is usual"
+        )
+    return f" <span class='mm-quiet mm-set'>{said}</span>"
 
 
 def _decision(target: Target, found: TargetPrediction, decided_by: str | None) -> str:

@@ -164,6 +164,19 @@ class MeasuredSet(Form):
     single: dict[str, Measured] = Field(description="by modality of the set: with only that one shown")
 
 
+class Covered(Form):
+    """The prediction sets of some records."""
+
+    n: int = Field(description="records")
+    coverage: Figure = Field(description="the share whose set holds the true label")
+    least: float = Field(
+        description="what so many records may show at the least of sets that keep to their coverage: 2 % below it, or "
+        "two binomial standard errors"
+    )
+    size: float = Field(description="labels a set, on average")
+    empty: float = Field(description="the share of empty sets")
+
+
 class MeasuredTarget(Form):
     """All figures of one target."""
 
@@ -186,6 +199,10 @@ class MeasuredTarget(Form):
     subgroups: dict[str, dict[str, Subgroup]] = Field(
         description="by column, such as sex, age or `sex x age`, and by group; empty for the figures of the training"
     )
+    sets: dict[str, dict[str, Covered]] = Field(
+        description="prediction sets by coverage, such as 0.9: `all` records of `fused`, `label 0`, `label 1`, and "
+        "every set of modalities that 50 of them have"
+    )
 
 
 class MeasuredGroup(Form):
@@ -196,6 +213,10 @@ class MeasuredGroup(Form):
     accuracy: Figure = Field(description="the share decided rightly")
     macro_f1: Figure = Field(description="mean F1 of the classes that occur")
     confusion: tuple[tuple[int, ...], ...] = Field(description="[i][j]: records of class i decided as class j")
+    sets: dict[str, dict[str, Covered]] = Field(
+        description="prediction sets by coverage: `all` records, those of each class, and every set of modalities that "
+        "50 of them have"
+    )
 
 
 class MeasuredCohort(Form):

@@ -153,7 +153,9 @@ class TargetPrediction(Form):
     decision: Label = Field(None, description="1 at or above the threshold, else 0; null: not decided")
     threshold: float | None = Field(None, description="null in an exclusive group: the most probable class is decided")
     prediction_set: tuple[Literal[0, 1], ...] | None = Field(
-        None, description="the labels that cannot be ruled out; null where the model has no conformal step"
+        None,
+        description="the labels that cannot be ruled out at the coverage `trust.coverage`; of a class of an exclusive "
+        "group 1 while the class cannot, 0 while another cannot; empty: neither is usual; null: it does not decide",
     )
     contributions: dict[str, float] = Field({}, description="log-odds by each modality that is present")
     baseline: float = Field(description="log-odds without any input")

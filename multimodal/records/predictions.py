@@ -13,6 +13,9 @@ from .forms import Prediction, Provenance, RefusedItem, RuleScore, TargetPredict
 from .reasons import Problem
 from .rules import RULES, RuleScores
 
+SETS = {0: (), 1: (0,), 2: (1,), 3: (0, 1)}
+_SET_TEXTS = np.array(["none", "0", "1", "0+1", None], dtype=object)  # -1 is the last
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -20,6 +23,7 @@ class Predictions:
 
     probability   float (n, T) in [0, 1], NaN where the record has no input
     decision      float (n, T), 0 or 1, NaN where there is none
+    prediction_set  int (n, T): 1 if label 0 cannot be ruled out, plus 2 if label 1 cannot; -1 where there is none
     threshold     float (T,), NaN for a class of an exclusive group
     contribution  float (n, M, T), log-odds, NaN where the modality is absent
     baseline      float (T,), log-odds
@@ -37,6 +41,7 @@ class Predictions:
     modalities: tuple[str, ...]
     probability: np.ndarray
     decision: np.ndarray
+    prediction_set: np.ndarray
     threshold: np.ndarray
     contribution: np.ndarray
     baseline: np.ndarray
@@ -64,6 +69,7 @@ class Predictions:
                     probability=_known(self.probability[i, t]),
                     decision=_known(self.decision[i, t], int),
                     threshold=_known(self.threshold[t]),
+                    prediction_set=SETS.get(int(self.prediction_set[i, t])),
                     contributions={self.modalities[m]: float(self.contribution[i, m, t]) for m in used},
                     baseline=float(self.baseline[t]),
                 )
@@ -94,14 +100,15 @@ class Predictions:
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a record: record_id, model_id, `TARGET.probability`, `.decision`, `.threshold`, `.baseline`,
-        `.contribution.MODALITY`, then `score.RULE`, used, missing, refused, warnings, abstained, decided_by,
-        provenance (JSON, "" for none)."""
+        """One row a record: record_id, model_id, `TARGET.probability`, `.decision`, `.threshold`, `.prediction_set`,
+        `.baseline`, `.contribution.MODALITY`, then `score.RULE`, used, missing, refused, warnings, abstained,
+        decided_by, provenance (JSON, "" for none)."""
         columns: dict[str, object] = {"record_id": self.record_ids.astype(str), "model_id": self.model_id}
         for t, name in enumerate(self.targets):
             columns[f"{name}.probability"] = self.probability[:, t]
             columns[f"{name}.decision"] = pd.array(self.decision[:, t], dtype="Int8")
             columns[f"{name}.threshold"] = self.threshold[t]
+            columns[f"{name}.prediction_set"] = pd.array(_SET_TEXTS[self.prediction_set[:, t]], dtype="string")
             columns[f"{name}.baseline"] = self.baseline[t]
             for m, modality in enumerate(self.modalities):
                 columns[f"{name}.contribution.{modality}"] = self.contribution[:, m, t]

@@ -110,6 +110,19 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
         "COLOUR_CONVERTED": ("a colour or transparent picture, read as grey", "Nothing: it is on record."),
         "NOT_FINITE": ("pixels that are not finite numbers, read as padding", "Nothing: check the picture."),
         "MISLABELLED": ("the content is another format than the name says", "Nothing: the content decides."),
+        "SET_UNVALIDATED": (
+            "modalities that hardly any training record had together",
+            "Give more of the record, or train with such records.",
+        ),
+        "NOVEL_INPUT": (
+            "an input unlike those that the model was trained on",
+            "Check that it is the right kind of input, whole and unaltered.",
+        ),
+        "NOVEL_RECORD": ("inputs that together are unlike those of the training", "Check that all are of one patient."),
+        "CONTRADICTION": (
+            "modalities that contradict each other more than in the training",
+            "Check that all inputs are of one patient and one time.",
+        ),
         "PRETRAINED_ON_HELD_OUT": (
             "what the model began with has seen patients held out; `evaluate` leaves these out",
             "Give `pretrain-images` or `pretrain-notes` the --holdout and --seed of `train`.",

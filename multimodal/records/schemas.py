@@ -69,6 +69,7 @@ _COLUMNS = (
     ("TARGET.probability", "number", "calibrated, 0 to 1; empty: the record has no usable input"),
     ("TARGET.decision", "0 or 1", "empty: not decided"),
     ("TARGET.threshold", "number", "at or above it the decision is 1; empty in an exclusive group"),
+    ("TARGET.prediction_set", "text", "the labels that cannot be ruled out: 0, 1, 0+1, none; empty: not decided"),
     ("TARGET.baseline", "number", "log-odds without any input"),
     ("TARGET.contribution.MODALITY", "number", "log-odds that the modality adds; empty where it is absent"),
     ("score.RULE", "number", "the bedside score; empty: the record's measurements do not allow it"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..records import Target
 from .bootstrap import Resamples, draw
+from .coverage import ENOUGH, measure_sets
 from .delong import compare_areas
 from .expected import expected_ece
 from .metrics import Sampled, measure_group, sample
@@ -81,6 +82,7 @@ class Scored:
     without    the model's answers with one modality hidden, by its name; none where that was not asked
     base       float (T,), the probability without any input; None where it is not known
     partings   the subgroups to look at, by name
+    sets       the model's prediction sets by coverage, bool (n, T, 2): label 0 and label 1 of each target
     """
 
     targets: tuple[str, ...]
@@ -96,6 +98,7 @@ class Scored:
     without: Mapping[str, Answers] = field(default_factory=dict)
     base: np.ndarray | None = None
     partings: Mapping[str, Parting] = field(default_factory=dict)
+    sets: Mapping[float, np.ndarray] = field(default_factory=dict)
 
     def usable(self, t: int) -> np.ndarray:
         """bool (n,): the records that `fused` counts, with a known label on target t and a usable modality."""
@@ -120,6 +123,7 @@ def tabulate(scored: Scored, *, resamples: int = 1000, random_state: int = 0) ->
     for name, group in scored.groups.items():
         rows = scored.present.any(axis=1) & np.array([label is not None for label in group.truth], dtype=bool)
         groups[name] = measure_group(group.truth[rows], group.decided[rows], drawn.of(rows), classes=group.classes)
+        groups[name]["sets"] = _group_sets(scored, group, rows, drawn)
     return {"targets": targets, "groups": groups}
 
 
@@ -221,7 +225,45 @@ def _target(figures: _Figures, random_state: int) -> dict:
             "assumed": None if scored.base is None else float(scored.base[t]),
         },
         "subgroups": measure_subgroups(scored.partings, rows, lambda inside: figures.of(scored.fused, inside)),
+        "sets": _coverage(
+            {level: sets[rows, t] for level, sets in scored.sets.items()},
+            figures.labels[rows].astype(np.int64),
+            ("label 0", "label 1"),
+            _common_sets(scored, rows),
+            figures.drawn.of(rows),
+        ),
     }
+
+
+def _coverage(
+    sets: Mapping[float, np.ndarray],
+    truth: np.ndarray,
+    classes: Sequence[str],
+    present: Sequence[tuple[str, np.ndarray]],
+    drawn: Resamples,
+) -> dict[str, dict]:
+    """{coverage: rows of measure_sets}: all records, each class, each set of modalities that enough records have."""
+    parts = [(name, truth == c) for c, name in enumerate(classes)]
+    return {f"{level:g}": measure_sets(held, truth, level, [*parts, *present], drawn) for level, held in sets.items()}
+
+
+def _common_sets(scored: Scored, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """(set of modalities, which of `rows` have exactly it) of the sets that enough of them have."""
+    every = [("+".join(shown), exactly[rows]) for shown, exactly in _sets(scored)]
+    return [(name, inside) for name, inside in every if inside.sum() >= ENOUGH]
+
+
+def _group_sets(scored: Scored, group: Group, rows: np.ndarray, drawn: Resamples) -> dict[str, dict]:
+    """The coverage of an exclusive group; a class that the model was not taught is in no set."""
+    truth = np.array([group.classes.index(name) for name in group.truth[rows]], dtype=np.int64)
+    places = {name: scored.targets.index(name) for name in group.classes if name in scored.targets}
+    held = {}
+    for level, sets in scored.sets.items():
+        held[level] = np.zeros((len(truth), len(group.classes)), dtype=bool)
+        for c, name in enumerate(group.classes):
+            if name in places:
+                held[level][:, c] = sets[rows, places[name], 1]
+    return _coverage(held, truth, group.classes, _common_sets(scored, rows), drawn.of(rows))
 
 
 def _without(figures: _Figures, name: str, hidden: Answers) -> dict:

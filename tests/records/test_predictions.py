@@ -26,6 +26,7 @@ def predictions():
         modalities=("image",),
         probability=np.array([[0.5], [np.nan]]),
         decision=np.array([[1.0], [np.nan]]),
+        prediction_set=np.array([[3], [-1]]),
         threshold=np.array([0.4]),
         contribution=np.array([[[1.5]], [[np.nan]]]),
         baseline=np.array([-1.5]),
@@ -85,6 +86,13 @@ def test_a_frame_has_a_column_a_rule_and_who_decided(predictions):
     assert frame["score.news2"].tolist()[1:] == [6]
     assert frame[["score.news2", "score.sofa"]].isna().to_numpy().tolist() == [[True, True], [False, True]]
     assert frame["decided_by"].fillna("").tolist() == ["", "news2"]
+
+
+def test_a_prediction_set_names_the_labels_that_cannot_be_ruled_out(predictions):
+    a, b = predictions
+
+    assert (a.targets["sepsis"].prediction_set, b.targets["sepsis"].prediction_set) == ((0, 1), None)
+    assert predictions.to_frame()["sepsis.prediction_set"].fillna("").tolist() == ["0+1", ""]
 
 
 def test_scores_of_several_parts_are_joined_in_order():

@@ -104,7 +104,7 @@ def test_every_figure_has_its_interval_and_the_form_of_metrics_json(scored):
     found = tabulate(scored, resamples=200)["targets"]["pneumonia"]
 
     assert list(found)[:5] == ["fused", "answered", "single", "baselines", "present"]
-    assert list(found)[5:] == ["compared", "without", "ece_expected", "prevalence", "subgroups"]
+    assert list(found)[5:] == ["compared", "without", "ece_expected", "prevalence", "subgroups", "sets"]
     assert list(found["fused"]) == ["n", "positives", "threshold", "confusion", *METRICS]
     # Slope and intercept are no shares, and undefined under most resamples of four records.
     for name in set(METRICS) - {"calibration_slope", "calibration_intercept"}:
