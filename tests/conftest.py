@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,19 @@ def tiny_model(tmp_path_factory) -> tuple[Path, Path]:
     options += ('notes.encoders=["words"]', 'vitals.encoders=["logistic"]')
     made = make_demo(tmp_path_factory.mktemp("tiny") / "demo", version="test", patients=120, options=options)
     return made.model, made.cohort
+
+
+@pytest.fixture
+def chromium():
+    """Chromium without a window; where it is missing the test is skipped, or fails where CI=true."""
+    if not CHROMIUM.is_file():
+        reason = "there is no Chromium at /usr/bin/chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()

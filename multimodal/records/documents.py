@@ -149,6 +149,7 @@ class Subgroup(Form):
     positives: int | None = Field(description="those of them with label 1; null below 10 records")
     suppressed: bool = Field(description="fewer than 20 records, or fewer than 5 of either class")
     fused: Measured | None = Field(description="the model")
+    ece_expected: float | None = Field(description="as for all records, at this n")
     difference: dict[str, Figure] | None = Field(
         description="the group less all other records of the target, by figure; null also where there are none"
     )

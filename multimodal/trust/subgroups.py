@@ -59,16 +59,22 @@ def crossed(partings: Mapping[str, Parting]) -> dict[str, Parting]:
 
 
 def measure_subgroups(
-    partings: Mapping[str, Parting], rows: np.ndarray, figures: Callable[[np.ndarray], Sampled]
+    partings: Mapping[str, Parting],
+    rows: np.ndarray,
+    figures: Callable[[np.ndarray], Sampled],
+    expected: Callable[[np.ndarray], float | None],
 ) -> dict[str, dict[str, dict]]:
-    """{parting: {group: {"n", "positives", "suppressed", "fused", "difference"}}}, groups without a record left out.
+    """{parting: {group: {"n", "positives", "suppressed", "fused", "ece_expected", "difference"}}}, groups without a
+    record left out.
 
-    rows     bool (n,), the records that count; figures(rows) gives those of some of them
+    rows     bool (n,), the records that count; figures(rows), expected(rows) give those of some of them
     `difference`: the group less everybody else of `rows`, each of COMPARED with its interval; null where there is
     nobody else. A patient who has records in both is drawn into both.
     """
     return {
-        name: {group: _group(rows & inside, rows & ~inside, figures) for group, inside in _groups(parting, rows)}
+        name: {
+            group: _group(rows & inside, rows & ~inside, figures, expected) for group, inside in _groups(parting, rows)
+        }
         for name, parting in partings.items()
     }
 
@@ -80,8 +86,14 @@ def _groups(parting: Parting, rows: np.ndarray) -> Iterator[tuple[str, np.ndarra
             yield name, inside
 
 
-def _group(inside: np.ndarray, outside: np.ndarray, figures: Callable[[np.ndarray], Sampled]) -> dict:
-    nobody = {"n": None, "positives": None, "suppressed": True, "fused": None, "difference": None}
+def _group(
+    inside: np.ndarray,
+    outside: np.ndarray,
+    figures: Callable[[np.ndarray], Sampled],
+    expected: Callable[[np.ndarray], float | None],
+) -> dict:
+    nobody = {"n": None, "positives": None, "suppressed": True}
+    nobody |= {"fused": None, "ece_expected": None, "difference": None}
     n = int(inside.sum())
     if n < FEWEST_COUNTED:
         return nobody
@@ -94,6 +106,7 @@ def _group(inside: np.ndarray, outside: np.ndarray, figures: Callable[[np.ndarra
         "positives": positives,
         "suppressed": False,
         "fused": found.document(),
+        "ece_expected": expected(inside),
         "difference": found.minus(figures(outside), COMPARED) if outside.any() else None,
     }
 

@@ -224,7 +224,9 @@ def _target(figures: _Figures, random_state: int) -> dict:
             "here": fused.counts["positives"] / fused.counts["n"] if fused.counts["n"] else None,
             "assumed": None if scored.base is None else float(scored.base[t]),
         },
-        "subgroups": measure_subgroups(scored.partings, rows, lambda inside: figures.of(scored.fused, inside)),
+        "subgroups": measure_subgroups(
+            scored.partings, rows, lambda inside: figures.of(scored.fused, inside), expected
+        ),
         "sets": _coverage(
             {level: sets[rows, t] for level, sets in scored.sets.items()},
             figures.labels[rows].astype(np.int64),

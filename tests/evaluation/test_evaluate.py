@@ -18,7 +18,7 @@ def model(tiny_model) -> ClinicalModel:
 
 @pytest.fixture(scope="module")
 def cohort(tiny_model) -> Cohort:
-    """All 120 patients with their 122 records: `site` is west for every third, `number` each record's own."""
+    """All 120 patients; `site` is west for every third record, else east, and `number` is each record's own."""
     records = [
         record.model_copy(update={"attributes": {"site": "west" if i % 3 == 0 else "east", "number": str(i)}})
         for i, record in enumerate(Cohort.open(tiny_model[1]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from multimodal.evaluation.evaluate import Evaluation
 from multimodal.evaluation.report import About, best_single, render
-from multimodal.evaluation.summary import figures_table
+from multimodal.evaluation.summary import figures_table, p_value, signed
 from multimodal.records import Target, UsageError
 from multimodal.trust.curves import curves
 from multimodal.trust.subgroups import by_age, by_value, comparisons, crossed
@@ -149,6 +150,109 @@ def test_the_summary_is_the_table_of_the_training_in_80_columns(evaluation):
     assert "group airway: 60 records, 2 classes\n  accuracy 0.500 [" in text
 
 
+def test_the_terminal_says_what_fusion_adds_and_whether_the_calibration_error_is_chance(evaluation):
+    found = evaluation.metrics["targets"]["pneumonia"]
+    delong, ece, limit = found["compared"]["single"]["image"]["delong"], found["fused"]["ece"], found["ece_expected"]
+
+    lines = evaluation.summary().splitlines()
+
+    added = f"{delong['value']:+.3f} [{delong['low']:+.3f}, {delong['high']:+.3f}]"
+    assert lines[10] == f"  fused less image alone: AUROC {added}, p 0.026 (DeLong)"
+    said = f"  ECE {ece['value']:.3f}: above the {limit:.3f} that 95 % of calibrated models keep at this n"
+    assert lines[11] == said
+
+
+def test_figures_of_a_model_of_an_earlier_version_are_shown_as_they_are(evaluation):
+    found = evaluation.metrics["targets"]["pneumonia"]
+    earlier = {key: found[key] for key in ("fused", "answered", "single", "baselines", "present")}
+
+    text = figures_table({"targets": {"pneumonia": earlier}, "groups": {}})
+
+    assert "fused less" not in text
+    assert "  fused " in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0213, "+0.021"), (-0.0049, "-0.005"), (-0.0004, "0.000"), (0.0, "0.000")]
+)
+def test_a_difference_has_a_sign_unless_it_rounds_to_nothing(value, shown):
+    assert signed(value) == shown
+
+
+@pytest.mark.parametrize(("p", "shown"), [(0.0004, "<0.001"), (0.0123, "0.012"), (0.456, "0.46"), (1.0, "1.00")])
+def test_a_p_has_as_many_digits_as_matter(p, shown):
+    assert p_value(p) == shown
+
+
+def test_the_summary_of_the_page_compares_with_the_best_modality_and_with_chance(page, evaluation):
+    found = evaluation.metrics["targets"]["pneumonia"]
+    delong = found["compared"]["single"]["image"]["delong"]
+    row = re.search(r"<tr><td>pneumonia</td>.*?</tr>", page, re.DOTALL).group()
+
+    assert "<td>60</td><td>25.0 %<small>15</small></td><td>10.0 %</td>" in row
+    assert f"{delong['value']:+.3f}</span><small>{delong['low']:+.3f} to {delong['high']:+.3f}</small>" in row
+    assert "<small>image</small></td><td>0.026</td>" in row
+    assert found["fused"]["ece"]["value"] > found["ece_expected"]
+    assert (
+        f'<span class="beyond">{found["fused"]["ece"]["value"]:.3f}</span><small>≤ {found["ece_expected"]:.3f}' in row
+    )
+    assert row.endswith("<td>1</td></tr>")
+
+
+def test_small_subgroups_are_named_without_their_figures(page, evaluation):
+    """48 records aged 50, 12 aged 90; of the men none has the label."""
+    subgroups = evaluation.metrics["targets"]["pneumonia"]["subgroups"]
+
+    assert subgroups["age"]["80+"]["n"] == 12
+    assert "<td>40-64</td><td>48</td>" in page
+    assert "too few to show: 80+ (n = 12)" in page
+    assert "too few to show: female, 80+ (n &lt; 10); male, 40-64 (n = 24); male, 80+ (n &lt; 10)" in page
+    assert f"{evaluation.metrics['subgroup_comparisons']} groups were compared with all others" in page
+
+
+def test_findings_of_an_audit_and_prediction_sets_have_their_place(page, evaluation):
+    sets = {
+        "all": {"n": 60, "coverage": {"value": 0.91, "low": 0.85, "high": 0.96}, "mean_size": 1.25},
+        "class 1": {"n": 15},
+    }
+    found = evaluation.metrics["targets"]["pneumonia"]
+    metrics = {**evaluation.metrics, "targets": {"pneumonia": found | {"sets": sets}}}
+
+    fuller = render(
+        metrics, evaluation.curves, replace(evaluation.about, audit=("two patients <b>share</b> an image",))
+    )
+
+    assert "<li>two patients &lt;b&gt;share&lt;/b&gt; an image</li>" in fuller
+    assert "<th>n</th><th>coverage</th><th>mean size</th>" in fuller
+    assert "<td>all</td><td>60</td><td>0.910<small>0.850 – 0.960</small></td><td>1.250</td>" in fuller
+    assert "<td>class 1</td><td>15</td><td>–</td><td>–</td>" in fuller
+    assert "leakage audit" not in page
+    assert "Prediction sets" not in page
+
+
+def test_a_target_takes_less_than_a_megabyte(page):
+    assert len(page) < 1_000_000
+
+
+def test_it_opens_without_a_network_fits_an_a4_page_and_begins_each_part_on_a_new_one(page, chromium, tmp_path):
+    """A4 less its margins is 696 pixels wide."""
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    asked, complaints = [], []
+    shown = chromium.new_page(viewport={"width": 696, "height": 1000})
+    shown.on("request", lambda request: asked.append(request.url))
+    shown.on("console", lambda message: complaints.append(message.text))
+    shown.emulate_media(media="print")
+
+    shown.goto((tmp_path / "report.html").as_uri())
+    printed = shown.pdf(prefer_css_page_size=True)
+
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
+    assert complaints == []
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 696
+    assert shown.evaluate("[...document.images].map(image => image.naturalWidth > 0)") == [True, True]
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 3  # the summary, the group, the target
+
+
 def test_the_best_single_is_the_one_with_the_highest_auroc():
     areas = {"image": 0.7, "notes": 0.8, "vitals": None}
 
@@ -193,3 +297,30 @@ def test_overwriting_touches_nothing_but_an_earlier_evaluation(evaluation, tmp_p
         evaluation.write(folder, overwrite=True)
 
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("labels", [np.ones(60), np.full(60, np.nan)], ids=["one class", "no labels"])
+def test_a_page_is_made_of_whatever_there_is(labels):
+    """Without resamples, baselines, subgroups or hidden modalities too."""
+    probability = np.linspace(0.1, 0.9, 60)[:, None]
+    way = Answers(probability, (probability >= 0.5).astype(float), np.array([0.5]))
+    scored = Scored(
+        targets=("gout",),
+        modalities=("image",),
+        labels=labels[:, None],
+        patients=np.arange(60).astype(object),
+        present=np.ones((60, 1), dtype=bool),
+        abstained=np.zeros(60, dtype=bool),
+        fused=way,
+        single={"image": way},
+    )
+    cohort = {"records": 60, "patients": 60, "excluded_training_patients": 0, "no_input": 0, "abstained": 0}
+    metrics = {"schema": 1, "model_id": "0123456789abcdef", "cohort": cohort, **tabulate(scored, resamples=0)}
+    made = Evaluation(metrics, curves(scored, resamples=0), About(("image",), {"gout": Target(name="gout")}, 0))
+
+    page = render(made.metrics, made.curves, made.about)
+
+    assert "none was asked for" in page
+    assert "Subgroups" not in page
+    assert "What each modality is worth" not in page
+    assert "fused less" not in made.summary()

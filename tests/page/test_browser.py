@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,8 +12,6 @@ from multimodal.page import private
 from multimodal.page.answer_html import NOTICE
 from multimodal.page.private import UPLOAD_BYTES
 from multimodal.records import UsageError
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +29,6 @@ def address(model, cohort):
 def left():
     """The files that lie in the private folder, whenever it is called."""
     return lambda: [path for path in private.open_private_folder().rglob("*") if path.is_file()]
-
-
-@pytest.fixture
-def chromium():
-    """Chromium without a window; where it is missing the test is skipped, or fails where CI=true."""
-    if not CHROMIUM.is_file():
-        reason = "there is no Chromium at /usr/bin/chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def test_a_visitor_clicks_an_example_and_uploads_a_text_file(address, chromium, left, tmp_path):

@@ -11,24 +11,26 @@ from sklearn.metrics import roc_auc_score
 
 from multimodal.trust.delong import UNKNOWN, areas, compare_areas, placements
 
-# 43 of the 49 patients of DeLong, DeLong and Clarke-Pearson, Biometrics 44:837, 1988: albumin, total protein, K-G
-# score, and whether surgery helped; as SAS/STAT prints them in "Comparing Receiver Operating Characteristic Curves"
-# (chapter The LOGISTIC Procedure). The event is 0, and lower albumin and protein and a higher score speak for it.
-PUBLISHED = """
-3.0 5.8 10 0   3.2 6.3  5 1   3.9 6.8  3 1   2.8 4.8  6 0   3.2 5.8  3 1   0.9 4.0  5 0   2.5 5.7  8 0   1.6 5.6  5 1
-3.8 5.7  5 1   3.7 6.7  6 1   3.2 5.4  4 1   3.8 6.6  6 1   4.1 6.6  5 1   3.6 5.7  5 1   4.3 7.0  4 1   3.6 6.7  4 0
-2.3 4.4  6 1   4.2 7.6  4 0   4.0 6.6  6 0   3.5 5.8  6 1   3.8 6.8  7 1   3.0 4.7  8 0   4.5 7.4  5 1   3.7 7.4  5 1
-3.1 6.6  6 1   4.1 8.2  6 1   4.3 7.0  5 1   4.3 6.5  4 1   3.2 5.1  5 1   2.6 4.7  6 1   3.3 6.8  6 0   1.7 4.0  7 0
-3.7 6.1  5 1   3.3 6.3  7 1   4.2 7.7  6 1   3.5 6.2  5 1   2.9 5.7  9 0   2.1 4.8  7 1   2.8 6.2  8 0   4.0 7.0  7 1
-3.3 5.7  6 1   3.7 6.9  5 1   3.6 6.6  5 1
+# The order of two blood values in 113 patients after a subarachnoid haemorrhage, 41 with a poor outcome and then 72
+# with a good one (Turck et al., Intensive Care Medicine 36:107, 2010; the data `aSAH` of the R package pROC). Equal
+# numbers are equal values. Recovered from the placements that the tests of pROC expect, all that AUROC sees of them
+# (github.com/xrobin/pROC, tests/testthat/helper-deLongPlacementsCpp-expected.R).
+NDKA = """
+37 24 28 35 3 9 18 43 47 43 43 14 32 39 5 7 30 1 51 39 16 18 22 30 41 26 39 7 49 34 3 12 39 3 11 43 20 32 45 18
+35 0 8 6 17 4 34 4 38 29 38 36 46 10 4 23 4 4 50 25 13 13 38 2 6 4 12 27 6 33 44 6 4 23 10 6 27 42 40 15 21 48 4
+36 13 17 17 33 2 36 23 10 17 38 17 21 6 13 17 42 8 23 26 44 19 23 10 42 15 31 40 4 29
+"""
+S100B = """
+8 5 11 7 25 30 28 2 19 4 2 23 21 27 30 15 30 30 30 2 30 17 0 4 13 30 15 30 3 15 8 5 6 13 30 9 30 18 30 30 25 8 9
+5 1 26 12 5 5 1 3 1 4 6 2 12 2 6 8 12 1 11 9 20 4 29 26 11 2 24 26 6 3 4 3 1 8 5 9 10 1 1 4 1 4 3 11 4 3 19 6 16
+2 5 18 2 1 14 22 5 10 3 9 5 2 1 12 10 26 12 10 29 27
 """
 
 
 @pytest.fixture
 def published() -> tuple[np.ndarray, np.ndarray]:
-    """y (43,), 12 events; the scores (3, 43): albumin, K-G score, total protein."""
-    albumin, protein, score, indicator = np.array(PUBLISHED.split(), dtype=float).reshape(-1, 4).T
-    return 1 - indicator, np.stack([-albumin, score, -protein])
+    """y (113,); the scores (2, 113): ndka, s100b."""
+    return np.repeat([1, 0], [41, 72]), np.array([NDKA.split(), S100B.split()], dtype=float)
 
 
 def by_definition(y, scores, patients) -> np.ndarray:
@@ -51,27 +53,23 @@ def by_definition(y, scores, patients) -> np.ndarray:
     return s10 / m + s01 / n + (s11 + s11.T) / (m * n)
 
 
-def test_the_areas_and_their_errors_are_those_of_the_published_example(published):
-    """SAS/STAT, table "ROC Association Statistics": area, standard error."""
-    area, covariance = areas(*published, np.arange(43))
+def test_the_areas_and_their_covariance_are_those_of_the_published_example(published):
+    """pROC, tests/testthat: theta of the placements, and cov(r.ndka, r.s100b) of test-cov.R."""
+    area, covariance = areas(*published, np.arange(113))
 
-    assert_allclose(area, [0.7366, 0.7258, 0.6478], atol=5e-5)
-    assert_allclose(np.sqrt(np.diag(covariance)), [0.0927, 0.1028, 0.1000], atol=5e-5)
+    assert_allclose(area, [0.611957994579946, 0.731368563685637], rtol=1e-12)
+    assert covariance[0, 1] == pytest.approx(-0.000756164938056579)
 
 
-def test_the_comparisons_are_those_of_the_published_example(published):
-    """SAS/STAT, table "ROC Contrast Estimation and Testing Results by Row": estimate, 95 % limits, p; and the joint
-    test of all three, chi-square 2.5340 with 2 degrees of freedom."""
-    y, (albumin, score, protein) = published
-    area, covariance = areas(y, np.stack([albumin, score, protein]), np.arange(43))
-    contrast = np.array([[1, -1, 0], [0, -1, 1]])
-    away = contrast @ area
+def test_the_comparison_is_that_of_the_published_example(published):
+    """pROC, tests/testthat/test-roc.test.R, roc.test(r.ndka, r.s100b): Z = -1.39077002573558."""
+    y, (ndka, s100b) = published
 
-    first, second = (list(compare_areas(y, one, score, np.arange(43)).values()) for one in (albumin, protein))
+    found = compare_areas(y, ndka, s100b, np.arange(113))
 
-    assert_allclose(first, [0.0108, -0.1761, 0.1976, 0.9102], atol=5e-5)
-    assert_allclose(second, [-0.0780, -0.2830, 0.1271, 0.4561], atol=5e-5)
-    assert_allclose(away @ np.linalg.solve(contrast @ covariance @ contrast.T, away), 2.5340, atol=5e-5)
+    assert found["p"] == pytest.approx(0.164295175223054)
+    assert (found["low"], found["high"]) == pytest.approx((-0.2876917446341914, 0.0488706064228094))
+    assert found["value"] / ((found["high"] - found["low"]) / 2 / 1.959963984540054) == pytest.approx(-1.39077002573558)
 
 
 records = st.lists(

@@ -62,18 +62,19 @@ def cohort():
 def test_small_groups_have_no_figures_and_the_smallest_no_counts(cohort):
     _, _, parting, figures, _ = cohort
 
-    found = measure_subgroups({"site": parting}, np.ones(300, dtype=bool), figures)["site"]
+    found = measure_subgroups({"site": parting}, np.ones(300, dtype=bool), figures, np.sum)["site"]
 
     assert [group["suppressed"] for group in found.values()] == [False, False, True, True, True]
     assert [group["n"] for group in found.values()] == [160, 100, 25, 10, None]
     assert (found["c"]["positives"], found["d"]["positives"], found["e"]["positives"]) == (2, 4, None)
     assert all(found[name]["fused"] is found[name]["difference"] is None for name in "cde")
+    assert [group["ece_expected"] for group in found.values()] == [160, 100, None, None, None]
 
 
 def test_a_group_is_compared_with_everybody_else_resample_by_resample(cohort):
     y, p, parting, figures, drawn = cohort
 
-    found = measure_subgroups({"site": parting}, np.ones(300, dtype=bool), figures)["site"]["b"]
+    found = measure_subgroups({"site": parting}, np.ones(300, dtype=bool), figures, np.sum)["site"]["b"]
 
     inside = parting.of == 1
     by_hand = [
@@ -92,7 +93,7 @@ def test_a_group_is_compared_with_everybody_else_resample_by_resample(cohort):
 def test_only_the_records_that_count_are_in_a_group(cohort):
     _, _, parting, figures, _ = cohort
 
-    found = measure_subgroups({"site": parting}, np.arange(300) < 100, figures)["site"]
+    found = measure_subgroups({"site": parting}, np.arange(300) < 100, figures, np.sum)["site"]
 
     assert list(found) == ["a"]
     assert (found["a"]["n"], found["a"]["difference"]) == (100, None)
@@ -100,6 +101,6 @@ def test_only_the_records_that_count_are_in_a_group(cohort):
 
 def test_the_comparisons_are_counted_over_the_targets(cohort):
     _, _, parting, figures, _ = cohort
-    found = measure_subgroups({"site": parting}, np.ones(300, dtype=bool), figures)
+    found = measure_subgroups({"site": parting}, np.ones(300, dtype=bool), figures, np.sum)
 
     assert comparisons({"one": {"subgroups": found}, "two": {"subgroups": found}, "three": {"subgroups": {}}}) == 4
