@@ -124,7 +124,15 @@ def cross_fitted_table(model: ClinicalModel) -> str:
         "calibration that were fitted without that patient, and decided at a threshold\n"
         "that was chosen on the other folds."
     )
-    return "\n".join([head, "", figures_table(model.figures_), *([""] if said else []), *said])
+    kept_back = textwrap.fill(_kept_back(model), 80)
+    return "\n".join([head, "", figures_table(model.figures_), "", kept_back, *([""] if said else []), *said])
+
+
+def _kept_back(model: ClinicalModel) -> str:
+    """What share of the training records the gates stop."""
+    stopped = model.summary_["stopped"]
+    parts = ", ".join(f"{gate} {share:.1%}" for gate, share in stopped.items() if gate != "any")
+    return f"Out of fold the gates keep back {stopped['any']:.1%} of the training records: {parts}."
 
 
 def evaluation_table(metrics: Mapping) -> str:
@@ -168,6 +176,14 @@ def description(model: ClinicalModel) -> str:
         for encoder, by_target in named.items():
             lines.append(f"  {modality}: {encoder}")
             lines += _aligned([(f"  {name}", f"{weight:.3f}") for name, weight in by_target.items()])
+    lines += ["", "calibration of the fusion (chosen out of fold)"]
+    lines += _aligned(
+        [
+            ("  " + " | ".join(list(model.targets)[t] for t in unit), one.kind)
+            for unit, one in zip(model.stack_.units, model.stack_.calibrators, strict=True)
+        ]
+    )
+    lines += ["", "silence", *textwrap.wrap(_kept_back(model), 80, initial_indent="  ", subsequent_indent="  ")]
     return "\n".join(lines)
 
 

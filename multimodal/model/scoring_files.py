@@ -249,6 +249,8 @@ def _table(predictions: Predictions) -> pa.Table:
 def _type(column: str) -> pa.DataType:
     if "." not in column:
         return pa.string()
+    if column.endswith(".prediction_set"):
+        return pa.string()
     return pa.int8() if column.endswith(".decision") else pa.float64()
 
 

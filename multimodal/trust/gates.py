@@ -73,7 +73,7 @@ class Gates:
                     if found[row] > 1
                 )
                 said.append((row, Problem("NOVEL_INPUT", name, f"stranger than in the training: {told}")))
-        together = self._together(ratios)
+        together = _standardised(ratios, self.middle, self.spread, n)
         stopped[:, 2] = (together > self.overall) & ~stopped[:, 1]
         for row in np.flatnonzero(stopped[:, 2]).tolist():
             message = (
@@ -100,10 +100,6 @@ class Gates:
             }
             for m, name in enumerate(self.modalities)
         }
-
-    def _together(self, ratios: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray:
-        """float (n,): how strange all inputs are, in standard deviations; NaN where fewer than two can be told."""
-        return _standardised(ratios, self.middle, self.spread)
 
     def _conflict(self, present: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return _conflict(present, z / self.strength)
@@ -198,7 +194,7 @@ def fit_gates(
     logs = {name: found[~np.isnan(found)] for name, found in logs.items()}
     middle = {name: float(found.mean()) for name, found in logs.items() if len(found)}
     spread = {name: max(float(logs[name].std()), LEAST) for name in middle}
-    together = _standardised(ratios, middle, spread)
+    together = _standardised(ratios, middle, spread, len(present))
     conflict, _, _ = _conflict(present, z / strength)
     return Gates(
         **{
@@ -246,17 +242,14 @@ def _log_ratio(of_measure: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _standardised(
-    ratios: Mapping[str, Mapping[str, np.ndarray]], middle: Mapping[str, float], spread: Mapping[str, float]
+    ratios: Mapping[str, Mapping[str, np.ndarray]], middle: Mapping[str, float], spread: Mapping[str, float], n: int
 ) -> np.ndarray:
+    """float (n,): how strange all inputs are, in standard deviations; NaN where fewer than two can be told."""
     parts = [(_log_ratio(ratios[name]) - middle[name]) / spread[name] for name in middle if ratios.get(name)]
-    n = len(parts[0]) if parts else 0
-    if not parts:
-        return np.full(len(next(iter(next(iter(ratios.values()), {}).values()), np.zeros(0))), np.nan)
-    stacked = np.stack(parts)
-    count = (~np.isnan(stacked)).sum(axis=0)
+    count = (~np.isnan(parts)).sum(axis=0) if parts else np.zeros(n)
     # Under independence this has the same spread whatever the number of modalities.
-    total = np.nansum(stacked, axis=0) / np.sqrt(np.maximum(count, 1))
-    return np.where(count >= 2, total, np.full(n, np.nan))
+    total = np.nansum(parts, axis=0) / np.sqrt(np.maximum(count, 1)) if parts else np.zeros(n)
+    return np.where(count >= 2, total, np.nan)
 
 
 def _conflict(present: np.ndarray, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -211,10 +211,8 @@ def test_small_subgroups_are_named_without_their_figures(page, evaluation):
 
 
 def test_findings_of_an_audit_and_prediction_sets_have_their_place(page, evaluation):
-    sets = {
-        "all": {"n": 60, "coverage": {"value": 0.91, "low": 0.85, "high": 0.96}, "mean_size": 1.25},
-        "class 1": {"n": 15},
-    }
+    row = {"n": 60, "coverage": {"value": 0.8, "low": 0.7, "high": 0.9}, "least": 0.823, "size": 1.25, "empty": 0.05}
+    sets = {"0.9": {"all": row}, "0.95": {"all": row | {"coverage": {"value": 0.96, "low": None, "high": None}}}}
     found = evaluation.metrics["targets"]["pneumonia"]
     metrics = {**evaluation.metrics, "targets": {"pneumonia": found | {"sets": sets}}}
 
@@ -223,9 +221,9 @@ def test_findings_of_an_audit_and_prediction_sets_have_their_place(page, evaluat
     )
 
     assert "<li>two patients &lt;b&gt;share&lt;/b&gt; an image</li>" in fuller
-    assert "<th>n</th><th>coverage</th><th>mean size</th>" in fuller
-    assert "<td>all</td><td>60</td><td>0.910<small>0.850 – 0.960</small></td><td>1.250</td>" in fuller
-    assert "<td>class 1</td><td>15</td><td>–</td><td>–</td>" in fuller
+    assert "<th>coverage<br>at 90 %</th>" in fuller
+    assert '<td><span class="beyond">0.800</span><small>0.700 – 0.900</small></td><td>0.823</td><td>1.25</td>' in fuller
+    assert "<td><span>0.960</span></td>" in fuller
     assert "leakage audit" not in page
     assert "Prediction sets" not in page
 

@@ -119,7 +119,9 @@ def test_a_record_that_a_rule_decided_is_answered_and_a_run_with_another_rule_is
         for i in range(60)
         for word in ["cough" if i % 2 else "rash"]
     ]
-    config = Config.model_validate({"notes": {"encoders": ["words"]}, "trust": {"fallback": "shock_index"}})
+    config = Config.model_validate(
+        {"notes": {"encoders": ["words"]}, "trust": {"fallback": "shock_index", "false_alarms": 0}}
+    )
     model = ClinicalModel(config).fit(Cohort.from_records(told, targets=targets))
     measured = [{"code": "heart_rate", "value": 150}, {"code": "systolic_bp", "value": 100}]
     cohort = Cohort.from_records(
