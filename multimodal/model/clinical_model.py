@@ -28,6 +28,7 @@ from ..sources import Cohort
 from ..trust.fallback import NONE, fall_back
 from ..trust.gates import Novelty
 from ..trust.tabulate import Answers
+from ..trust.thresholds import rule_of
 from ..vitals import without_free_text
 from .baselines import rule_answers, score_rules
 from .config import Config
@@ -108,6 +109,12 @@ class ClinicalModel:
     @property
     def thresholds(self) -> np.ndarray:
         return self.thresholds_
+
+    @property
+    def rules(self) -> dict[str, str | None]:
+        """The rule by which each target's threshold was chosen; None for the classes of an exclusive group."""
+        entries = self.config_.trust.threshold
+        return {name: None if target.group else rule_of(entries, name) for name, target in self.targets_.items()}
 
     @property
     def groups(self) -> dict[str, list[int]]:

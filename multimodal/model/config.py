@@ -22,7 +22,7 @@ from ..notes.sections import own_headings
 from ..records import UsageError, did_you_mean
 from ..trust.calibration import AUTO, check_calibration
 from ..trust.fallback import NONE, check_fallback
-from ..trust.thresholds import check_rule
+from ..trust.thresholds import GENERAL, read_rules
 from ..vitals.monotone import read_constraints
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -47,6 +47,11 @@ def _known_headings(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 def _known_constraints(entries: tuple[str, ...]) -> tuple[str, ...]:
     read_constraints(entries)
+    return entries
+
+
+def _known_rules(entries: tuple[str, ...]) -> tuple[str, ...]:
+    read_rules(entries)
     return entries
 
 
@@ -142,7 +147,7 @@ class FusionOptions(Section):
 
 
 class TrustOptions(Section):
-    threshold: Annotated[str, AfterValidator(check_rule)] = "youden"
+    threshold: Annotated[tuple[str, ...], One, AfterValidator(_known_rules)] = (GENERAL,)
     coverage: Annotated[float, Field(ge=0.5, lt=1)] = 0.9
     false_alarms: Annotated[float, Field(ge=0, le=0.5)] = 0.02
     calibration: Annotated[str, AfterValidator(check_calibration)] = AUTO

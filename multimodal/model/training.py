@@ -16,7 +16,7 @@ from ..records import CohortError, MeasurementKind, Problem, Target, UsageError
 from ..trust.conformal import Conformal
 from ..trust.gates import Gates
 from ..trust.tabulate import tabulate
-from ..trust.thresholds import choose_threshold
+from ..trust.thresholds import check_targets, choose_threshold, rule_of
 from ..vitals import check_constraints, learnt_additions, read_constraints, settle_levels
 from .baselines import Baselines, fit_baselines, rule_answers, score_rules
 from .config import Config
@@ -73,6 +73,11 @@ def train(
     if config.train.holdout:
         cohort, left_out = cohort.split(config.train.holdout, config.train.seed)
         held_out = sorted(set(left_out.patient_ids))
+    try:
+        grouped = [name for name, target in cohort.targets.items() if target.group]
+        check_targets(config.trust.threshold, list(cohort.targets), grouped)
+    except ValueError as error:
+        raise UsageError(f"trust.threshold: {error}") from None
     problems: list[Problem] = []
     targets, labels = usable_targets(cohort, problems)
     batch, rare = settle_levels(cohort.batch())
@@ -133,14 +138,16 @@ def train(
     z = stack.z(fitted.evidence)
     baselines = fit_baselines(list(targets), z, fitted.present, labels, inputs, random_state=config.train.seed)
 
+    rules = [rule_of(config.trust.threshold, name) for name in targets]
+
     def choose(probability: np.ndarray, rows: np.ndarray) -> np.ndarray:
         usable = rows & fitted.present.any(axis=1)
-        return _thresholds(config.trust.threshold, labels[usable], probability[usable], units)
+        return _thresholds(rules, labels[usable], probability[usable], units)
 
     trust = fit_trust(outside, fitted, stack, labels, folds, list(targets), config)
     scored, thresholds, baseline_thresholds = as_scored(outside, choose, cohort, targets, labels, fitted, folds, units)
-    rules = score_rules(batch, inputs, convert_suspect=config.vitals.convert_suspect)
-    every = {**scored.baselines, **rule_answers(rules, len(targets))}
+    bedside = score_rules(batch, inputs, convert_suspect=config.vitals.convert_suspect)
+    every = {**scored.baselines, **rule_answers(bedside, len(targets))}
     scored = replace(scored, baselines=every, sets=trust.sets, abstained=trust.abstained)
     return Trained(
         targets=targets,
@@ -199,15 +206,17 @@ def usable_targets(cohort: Any, problems: list[Problem]) -> tuple[dict[str, Targ
     return {names[t]: cohort.targets[names[t]] for t in kept}, labels[:, kept]
 
 
-def _thresholds(rule: str, labels: np.ndarray, probability: np.ndarray, units: Sequence[tuple[int, ...]]) -> np.ndarray:
-    """float (T,): by the rule where label and probability are known; NaN for the classes of a group, and where
-    there is nothing to choose from."""
+def _thresholds(
+    rules: Sequence[str], labels: np.ndarray, probability: np.ndarray, units: Sequence[tuple[int, ...]]
+) -> np.ndarray:
+    """float (T,): by each target's rule where label and probability are known; NaN for the classes of a group, and
+    where there is nothing to choose from."""
     out = np.full(labels.shape[1], np.nan)
     for unit in units:
         t = unit[0]
         rows = ~np.isnan(labels[:, t]) & ~np.isnan(probability[:, t])
         if len(unit) == 1 and len(np.unique(labels[rows, t])) == 2:
-            out[t] = choose_threshold(rule, labels[rows, t], probability[rows, t])
+            out[t] = choose_threshold(rules[t], labels[rows, t], probability[rows, t])
     return out
 
 

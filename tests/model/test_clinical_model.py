@@ -371,3 +371,26 @@ def test_the_holdout_is_left_out_by_fit_itself(cohort):
 
     assert model.trained_on(train.patient_ids).all()
     assert not model.trained_on(test.patient_ids).any()
+
+
+def test_a_rule_of_a_target_that_the_cohort_lacks_is_refused_before_anything_is_read(tmp_path):
+    from multimodal.records import Target
+
+    cohort = words_only(tmp_path, {"flu": [row % 2 for row in range(60)]}, {"flu": Target(name="flu")})
+    config = with_options(QUICK, "trust", threshold=["f1", "fluu=cost:2"])
+
+    with pytest.raises(UsageError, match=r"^trust\.threshold: there is no target 'fluu'; did you mean 'flu'\?$"):
+        ClinicalModel(config).fit(cohort)
+
+
+def test_each_target_is_decided_by_its_own_rule(tmp_path):
+    from multimodal.records import Target
+
+    labels = {name: [row % 2 for row in range(60)] for name in ("flu", "death")}
+    labels |= {"home": labels["flu"], "ward": [1 - yes for yes in labels["flu"]]}
+    targets = {name: Target(name=name, group="next" if name in ("home", "ward") else None) for name in labels}
+    config = with_options(QUICK, "trust", threshold=["cost:4", "death=cost:1"])
+    model = ClinicalModel(config).fit(words_only(tmp_path, labels, targets))
+
+    assert model.rules == {"flu": "cost:4", "death": "cost:1", "home": None, "ward": None}
+    assert model.thresholds.tolist()[:2] == [0.2, 0.5]

@@ -36,7 +36,13 @@ def test_lists_none_and_booleans():
         (
             "trust.threshold=sensitivity:1.5",
             "trust.threshold: 'sensitivity:1.5' is none of youden, f1, min_sens_ppv, "
-            "sensitivity:S with S in (0, 1], cost:C with C > 0",
+            "sensitivity:S with S in (0, 1], specificity:S with S in (0, 1], cost:C with C > 0, "
+            "net_benefit:P with P in (0, 1)",
+        ),
+        ("trust.threshold=death=cost:2,death=f1", "trust.threshold: 'death' has two rules"),
+        (
+            "trust.threshold=f1,youden",
+            "trust.threshold: f1 and youden are two rules for all targets: write TARGET=RULE for one of them",
         ),
         (
             "image.window=lungs",
@@ -60,7 +66,7 @@ def test_what_is_wrong_is_named(assignment, message):
 def test_other_options_in_one_section_are_checked_and_leave_the_rest():
     config = with_options(read_config(None, ["image.size=64", "trust.fallback=none"]), "trust", fallback="news2")
 
-    assert (config.image.size, config.trust.fallback, config.trust.threshold) == (64, "news2", "youden")
+    assert (config.image.size, config.trust.fallback, config.trust.threshold) == (64, "news2", ("youden",))
     with pytest.raises(UsageError, match=r"^trust\.fallback: a fallback is one of none, news2"):
         with_options(config, "trust", fallback="qsofas")
 
@@ -70,6 +76,13 @@ def test_what_is_printed_can_be_read_again(tmp_path):
     (tmp_path / "c.toml").write_text(as_toml(config))
 
     assert read_config(tmp_path / "c.toml") == config
+
+
+def test_a_rule_of_one_target_stands_beside_the_general_one():
+    config = read_config(None, ["trust.threshold=f1,death=sensitivity:0.9"])
+
+    assert config.trust.threshold == ("f1", "death=sensitivity:0.9")
+    assert read_config(None, ["trust.threshold=cost:5"]).trust.threshold == ("cost:5",)
 
 
 @pytest.mark.parametrize(("name", "section"), [("cnn", "image"), ("bert", "notes")])
