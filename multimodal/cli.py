@@ -473,6 +473,40 @@ def predict(
 
 
 @app.command()
+def calibrate(
+    model: ModelPath,
+    cohort: CohortPath,
+    out: OutFolder,
+    split: Split = None,
+    ignore: Ignore = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Another site's intercept and temperature on top of a model, fitted on labelled patients of that site.
+
+    Nothing else changes. Evaluate the new model on other patients of the site: `evaluate` leaves these out.
+    """
+    from .evaluation.summary import site_table
+    from .model import ClinicalModel
+    from .model.model_files import refuse_existing_model
+    from .sources import Cohort
+
+    refuse_existing_model(out, overwrite)
+    loaded = ClinicalModel.load(model)
+    opened = Cohort.open(cohort, ignore=ignore or (), known=loaded.own_measurements_)
+    if split is not None:
+        opened = opened.of_split(split)
+    with progress(quiet, "scoring") as (advance, say):
+        found = loaded.calibrated(opened, progress=advance)
+        found.save(out, overwrite=overwrite)
+        for problem in found.problems_[len(loaded.problems_) :]:
+            say(str(problem))
+        say(f"{out}: model {found.model_id}")
+    head = ("target", "records", "patients", "positive", "prevalence", "assumed before", "now", "shift", "temperature")
+    print_table(head, site_table(found))
+
+
+@app.command()
 def evaluate(
     model: ModelPath,
     cohort: CohortPath,

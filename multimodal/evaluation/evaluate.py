@@ -132,6 +132,8 @@ def evaluate(
         **tables,
         "subgroup_comparisons": comparisons(tables["targets"]),
     }
+    for name, found in metrics["targets"].items():
+        found["rule"] = model.rules[name]
     about = About(tuple(model.modalities), {name: model.targets[name] for name in shared}, resamples)
     return Evaluation(metrics, curves(scored, resamples=resamples, random_state=random_state), about)
 
@@ -215,7 +217,8 @@ def score_cohort(
         single={name: _columns(joined.get(("single", name), nothing), places) for name in modalities},
         without={name: _columns(joined.get(("without", name), nothing), places) for name in modalities},
         baselines={
-            name: _columns(_at_base_rate(model, part, base), places)
+            # The baselines are those of the training, whatever site the model was recalibrated to.
+            name: _columns(_at_base_rate(model, part, model.probabilities(model.stack_.base[None])), places)
             for (kind, name), part in joined.items()
             if kind == "baselines"
         },

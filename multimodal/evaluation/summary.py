@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from multimodal.model.seen_patients import begun_with
+from multimodal.model.site_calibration import SUMMARY
 from multimodal.records import RULES, shown
 
 from ..model.baselines import DISPLAY
@@ -117,7 +118,7 @@ def cross_fitted_table(model: ClinicalModel) -> str:
     """The figures of the training, with what they are and what was left out."""
     said = []
     for problem in model.problems_:
-        word = "CAUTION" if problem.code == "PRETRAINED_ON_HELD_OUT" else "left out"
+        word = "CAUTION" if problem.code in ("PRETRAINED_ON_HELD_OUT", "RECALIBRATED") else "left out"
         said.append(textwrap.fill(f"{word}: {problem}", 80, subsequent_indent="  "))
     head = (
         "Cross-fitted figures: each patient was answered by encoders, fusion and\n"
@@ -158,15 +159,19 @@ def description(model: ClinicalModel) -> str:
         f"trained on    {shown(summary['cohort'])}: {summary['records']:,} records of {summary['patients']:,} patients",
         f"  with        {having}",
         *_origin_of_weights(model),
+        *_sites(model),
         "",
         "predicts",
     ]
+    assumed = dict(zip(model.targets, model.assumed_prevalence))
     for name, target in model.targets.items():
         labels = summary["labels"][name]
         within = f" within {target.horizon_hours:g} h" if target.horizon_hours else ""
         group = f", group {target.group}" if target.group else ""
         counts = f"{labels['positive']:,} positive, {labels['negative']:,} negative, {labels['unknown']:,} unknown"
         lines.append(f"  {name} ({target.kind}{within}{group}): {counts}")
+        rule = f", threshold by {model.rules[name]}" if model.rules[name] else ""
+        lines.append(f"    assumes a prevalence of {assumed[name]:.3f}{rule}")
         if target.description:
             said = shown(target.description, 1000)[1:-1]
             lines.append(textwrap.fill(said, 80, initial_indent="    ", subsequent_indent="    "))
@@ -199,12 +204,38 @@ def _origin_of_weights(model: ClinicalModel) -> list[str]:
     return lines
 
 
+def _sites(model: ClinicalModel) -> list[str]:
+    """Each site that the model was recalibrated to."""
+    return [
+        f"recalibrated  to {shown(one['cohort'])}: {one['records']:,} records of {one['patients']:,} patients, from "
+        f"model {one['from_model_id']}"
+        for one in model.summary_.get(SUMMARY, ())
+    ]
+
+
+def site_table(model: ClinicalModel) -> list[tuple[str, ...]]:
+    """Of the last site that the model was recalibrated to, a row per target: name, records, patients, positive, the
+    prevalence there, those assumed before and now, what was added to the log-odds, temperature."""
+    return [
+        (
+            name,
+            *(f"{one[count]:,}" for count in ("records", "patients", "positive")),
+            *(f"{one[figure]:.3f}" for figure in ("prevalence", "assumed_before", "assumed_prevalence")),
+            f"{one['shift']:+.3f}",
+            f"{one['temperature']:.3f}" if one["fitted"] != "intercept" else "1, not fitted",
+        )
+        for name, one in model.summary_[SUMMARY][-1]["targets"].items()
+    ]
+
+
 def facts(model: ClinicalModel) -> dict[str, Any]:
     """The same for a program: what `train --json` and `inspect --json` print."""
     return {
         "model_id": model.model_id,
         "modalities": model.modalities,
         "predicts": {name: target.model_dump(mode="json") for name, target in model.targets.items()},
+        "rules": model.rules,
+        "assumed_prevalence": dict(zip(model.targets, model.assumed_prevalence.tolist(), strict=True)),
         **model.figures_,
         "summary": model.summary_,
         "problems": [problem._asdict() for problem in model.problems_],

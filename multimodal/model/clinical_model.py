@@ -36,6 +36,7 @@ from .model_files import check_manifest, written_whole
 from .saved import read_model, write_model
 from .scoring import Scores, gather, read
 from .seen_patients import SeenPatients, among_any
+from .site_calibration import calibrated_to
 from .stack import decide
 from .training import train
 
@@ -88,6 +89,12 @@ class ClinicalModel:
             self.model_id_ = write_model(self, Path(folder))
         return self
 
+    def calibrated(
+        self, cohort: Cohort, *, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> ClinicalModel:
+        """A new model, recalibrated to the site of the labelled `cohort`; see site_calibration.calibrated_to."""
+        return calibrated_to(self, cohort, progress)
+
     @property
     def model_id(self) -> str:
         """16 hex digits that stand for every byte of the saved model."""
@@ -115,6 +122,11 @@ class ClinicalModel:
         """The rule by which each target's threshold was chosen; None for the classes of an exclusive group."""
         entries = self.config_.trust.threshold
         return {name: None if target.group else rule_of(entries, name) for name, target in self.targets_.items()}
+
+    @property
+    def assumed_prevalence(self) -> np.ndarray:
+        """float (T,): the prevalence that the probabilities assume, which is the answer without any input."""
+        return self.probabilities(self.stack_.baseline[None])[0]
 
     @property
     def groups(self) -> dict[str, list[int]]:
@@ -165,7 +177,7 @@ class ClinicalModel:
             prediction_set=prediction_set,
             threshold=self.thresholds_,
             contribution=np.where(scores.present[:, :, None], shapley(scores.value), np.nan),
-            baseline=self.stack_.base,
+            baseline=self.stack_.baseline,
             present=scores.present,
             problems=by_record(scores.problems, len(batch)),
             abstained=scores.abstained,
@@ -211,10 +223,13 @@ class ClinicalModel:
     ) -> np.ndarray:
         """bool (n, T, 2): whether label 0 and label 1 of each target cannot be ruled out; see trust.conformal.
 
+        A recalibration to another site changes no set: they are of each class by itself, which another prevalence does
+        not touch, but whether they cover there has to be measured.
+
         probability  float (n, T); present  bool (n, M); coverage  `trust.coverage` by default
         """
         wanted = self.config_.trust.coverage if coverage is None else coverage
-        return self.conformal_.sets(probability, set_index(present), wanted)
+        return self.conformal_.sets(self.stack_.before_site(probability), set_index(present), wanted)
 
     def with_own_measurements(self, batch: Batch) -> Batch:
         """With the codes that the training cohort added to the measurement table, as the model knows them."""
@@ -286,7 +301,7 @@ def joined(parts: Sequence[Predictions], model: ClinicalModel) -> Predictions:
             prediction_set=np.zeros((0, targets), dtype=np.int8),
             threshold=model.thresholds,
             contribution=np.zeros((0, modalities, targets)),
-            baseline=model.stack_.base,
+            baseline=model.stack_.baseline,
             present=np.zeros((0, modalities), dtype=bool),
             problems=[],
             abstained=none,

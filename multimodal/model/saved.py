@@ -21,6 +21,7 @@ from ..records import MeasurementKind, ModelError, Problem, Target
 from ..trust.calibration import calibrator_arrays, calibrators_of
 from ..trust.conformal import Conformal
 from ..trust.gates import Gates
+from ..trust.site import SiteMap
 from .baselines import Baselines
 from .config import Config
 from .model_files import SCHEMA, write_manifest
@@ -56,6 +57,7 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
     arrays = {"base": stack.base, "variant": stack.variant, "single": stack.single, "limit": stack.limit}
     arrays |= {"thresholds": model.thresholds_, **calibrator_arrays(stack.calibrators)}
     arrays |= model.conformal_.arrays()
+    arrays |= {"site.shift": stack.site.shift, "site.temperature": stack.site.temperature}
     arrays |= {"head.slope": stack.head.slope, "head.shift": stack.head.shift}
     arrays |= {f"head.gate.{name}": array for name, array in stack.head.gate.items()}
     arrays |= {f"baseline.{name}": cuts for name, cuts in model.baseline_thresholds_.items()}
@@ -114,6 +116,7 @@ def _stack_of(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Sta
         single=arrays["single"],
         calibrators=calibrators_of(arrays, state["units"]),
         limit=arrays["limit"],
+        site=SiteMap(arrays["site.shift"], arrays["site.temperature"]),
     )
 
 

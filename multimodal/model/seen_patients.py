@@ -30,6 +30,10 @@ class SeenPatients:
         salt = hashlib.sha256(f"{seed}\n{sorted(set(patient_ids))}".encode()).hexdigest()
         return cls(salt, frozenset(_hash(patient, salt) for patient in set(patient_ids)))
 
+    def joined(self, patient_ids: Iterable[str]) -> SeenPatients:
+        """With these patients too, under the same key."""
+        return SeenPatients(self.salt, self.hashes | {_hash(patient, self.salt) for patient in set(patient_ids)})
+
     def among(self, patient_ids: Sequence[str]) -> np.ndarray:
         """bool (n,): which of these patients were seen."""
         return np.array([_hash(patient, self.salt) in self.hashes for patient in patient_ids], dtype=bool)

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, logit, softmax
 
 from ..fusion.blend import Blend, fit_blend
 from ..fusion.head import VARIANTS, Head, fit_head
 from ..fusion.subsets import all_sets, set_index
 from ..records import Target
 from ..trust.calibration import AUTO, Calibrator, binary_loss, choose_calibrator, exclusive_loss
+from ..trust.site import SiteMap
 
 FUSED = -1
 
@@ -28,6 +29,7 @@ class Stack:
     variant      int (T,), index into VARIANTS; single  int (2 ** M, T): FUSED, or the one modality that is used for
                  this set because fusion was no better on held-out patients
     calibrators  one a unit; limit  float (T,), the largest log-odds that the labels support
+    site         what another site was found to need on top
     """
 
     modalities: tuple[str, ...]
@@ -39,6 +41,12 @@ class Stack:
     single: np.ndarray
     calibrators: tuple[Calibrator, ...]
     limit: np.ndarray
+    site: SiteMap
+
+    @property
+    def baseline(self) -> np.ndarray:
+        """float (T,): the log-odds without any input."""
+        return self.site.value(self.base, self.base)
 
     def z(self, evidence: Mapping[str, np.ndarray]) -> np.ndarray:
         """evidence: {modality: (n, C, T)} -> calibrated log-odds minus the base, float (n, M, T)."""
@@ -47,7 +55,7 @@ class Stack:
     def value(self, z: np.ndarray, present: np.ndarray) -> np.ndarray:
         """float (2 ** M, n, T): the calibrated log-odds with only each set shown; bit m of a set is modality m."""
         sets = all_sets(len(self.modalities))
-        return np.stack([self._value(z, present & held) for held in sets])
+        return np.stack([self.site.value(self._value(z, present & held), self.base) for held in sets])
 
     def _value(self, z: np.ndarray, present: np.ndarray) -> np.ndarray:
         logits = chosen_logits(self.head, z, present, self.variant, self.single)
@@ -56,6 +64,16 @@ class Stack:
             rows = _calibrated_rows(present, unit)
             logits[np.ix_(rows, columns)] = calibrator(logits[np.ix_(rows, columns)], self.base[columns])
         return logits.clip(-self.limit, self.limit)
+
+    def before_site(self, probability: np.ndarray) -> np.ndarray:
+        """float (n, T): the probabilities as they were at the site of the training."""
+        with np.errstate(divide="ignore"):
+            value = logit(probability)
+            for unit in self.units:
+                if len(unit) > 1:
+                    # Up to a constant of the record, which the softmax does not see.
+                    value[:, unit] = np.log(probability[:, unit])
+        return self.probabilities(self.site.inverse(value, self.base))
 
     def sum_value(self, z: np.ndarray, present: np.ndarray) -> np.ndarray:
         """The plain sum of the log-odds of what is present, (n, T)."""
@@ -169,6 +187,7 @@ def fit_stack(
         single=single,
         calibrators=tuple(_calibrator(calibration, unit, fused, present, y, base, folds, limit) for unit in units),
         limit=limit,
+        site=SiteMap.identity(y.shape[1]),
     )
 
 

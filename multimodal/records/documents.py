@@ -204,6 +204,9 @@ class MeasuredTarget(Form):
         description="prediction sets by coverage, such as 0.9: `all` records of `fused`, `label 0`, `label 1`, and "
         "every set of modalities that 50 of them have"
     )
+    rule: str | None = Field(
+        None, description="by which the threshold was chosen, as trust.threshold; null in an exclusive group"
+    )
 
 
 class MeasuredGroup(Form):

@@ -36,6 +36,10 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
             "a figure on patients that the model trained on",
             "Evaluate on other patients, or give --all-patients, which marks every figure.",
         ),
+        "SITE_TOO_SMALL": (
+            "too few labelled patients to recalibrate a model on",
+            "Add labelled patients with and without the outcome.",
+        ),
         "DUPLICATE_RECORD": ("the same record_id stands twice", "Give each record an id of its own."),
         "UNKNOWN_FIELD": ("a field that the form does not have", "Correct its name, or put it under `attributes`."),
         "UNKNOWN_COLUMN": (
@@ -128,6 +132,10 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
             "Give `pretrain-images` or `pretrain-notes` the --holdout and --seed of `train`.",
         ),
         "TOO_FEW_LABELS": ("a target or class with too few known labels is left out", "Add labelled patients."),
+        "RECALIBRATED": (
+            "the model's probabilities were fitted anew to another site",
+            "Nothing: `evaluate` on other patients of that site shows whether they hold.",
+        ),
         "LEVELS_RARE": (
             "levels of a category that too few training records have are not learnt",
             "List the levels as `categories` in cohort.toml; free text belongs into a note.",
