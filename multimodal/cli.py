@@ -517,21 +517,58 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="Subgroups: sex, age, a kept column (repeatable). By default sex and age."),
     ] = None,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(
+            "--leave-out",
+            metavar="COLUMN",
+            help="Refit without each value of a column, and score what was left out.",
+            show_default=False,
+        ),
+    ] = None,
+    nested: Annotated[
+        int | None,
+        typer.Option("--nested", metavar="K", help="Refit without each of K folds of patients.", show_default=False),
+    ] = None,
     ignore: Ignore = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a model on labelled records of patients it has not seen: metrics.json, report.html."""
+    """Measure a model on labelled records of patients it has not seen: metrics.json, report.html.
+
+    With --leave-out or --nested its options are measured, not itself: they are trained with afresh, once per part.
+    """
     from .evaluation import BY, check_free
     from .evaluation import evaluate as figures_of
+    from .evaluation.refits import evaluate_refits
     from .model import ClinicalModel
+    from .records import UsageError
     from .sources import Cohort
 
+    refitted = leave_out is not None or nested is not None
+    if refitted and all_patients:
+        raise UsageError(
+            "--all-patients has no meaning with --leave-out or --nested: each refit has patients of its own"
+        )
     check_free(out, overwrite=overwrite)
     loaded = ClinicalModel.load(model)
     opened = Cohort.open(cohort, ignore=ignore or (), known=loaded.own_measurements_)
-    with progress(quiet, "scoring") as (advance, _):
-        found = figures_of(loaded, opened, split=split, all_patients=all_patients, by=by or BY, progress=advance)
+    with progress(quiet, "scoring") as (advance, say):
+        if refitted:
+            try:
+                found = evaluate_refits(
+                    loaded,
+                    opened if split is None else opened.of_split(split),
+                    leave_out=leave_out,
+                    nested=nested,
+                    progress=lambda what, done, total: advance(done, total, what),
+                    report=say,
+                )
+            except KeyboardInterrupt:
+                say("interrupted: nothing was written")
+                raise typer.Exit(INTERRUPTED) from None
+        else:
+            found = figures_of(loaded, opened, split=split, all_patients=all_patients, by=by or BY, progress=advance)
     found.write(out, overwrite=overwrite)
     print(found.summary())
 

@@ -12,7 +12,7 @@ from multimodal.records import Target
 
 from ..model.baselines import DISPLAY
 from .plots import confusion_plot, target_plot
-from .summary import best_single, p_value, rules_shown, signed
+from .summary import PROCEDURE, best_single, p_value, rules_shown, signed
 
 FEW = 10  # events of the rarer class under which the page says that a figure hangs on few patients
 
@@ -43,6 +43,8 @@ def render(metrics: Mapping, curves: Mapping, about: About) -> str:
     return template.render(
         model_id=metrics["model_id"],
         cohort=metrics["cohort"],
+        refits=metrics.get("refits"),
+        procedure=PROCEDURE,
         rules=rules_shown(metrics),
         about=about,
         targets=[_target(name, found, curves[name], about.targets[name]) for name, found in metrics["targets"].items()],

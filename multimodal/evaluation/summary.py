@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from multimodal.model import ClinicalModel
 
 FIGURES = ("auprc", "sensitivity", "specificity", "brier", "ece")
+PROCEDURE = (
+    "Figures of the procedure, not of this model: everything was fitted again without the part that was then scored, "
+    "by this model's options. No patient had to be left out for having been trained on."
+)
 HEADS = ("AUPRC", "sens.", "spec.", "Brier", "ECE")
 
 
@@ -138,15 +142,37 @@ def _kept_back(model: ClinicalModel) -> str:
 
 def evaluation_table(metrics: Mapping) -> str:
     """metrics.json as text: what was evaluated on whom, and the figures."""
-    cohort = metrics["cohort"]
+    cohort, refits = metrics["cohort"], metrics.get("refits")
+    of = "the configuration of model" if refits else "model"
     lines = [
-        f"model {metrics['model_id']}: {cohort['records']:,} records of {cohort['patients']:,} patients",
+        f"{of} {metrics['model_id']}: {cohort['records']:,} records of {cohort['patients']:,} patients",
         f"  {cohort['excluded_training_patients']:,} training patients left out, "
         f"{cohort['no_input']:,} records without input, {cohort['abstained']:,} abstained",
     ]
     if trained := cohort.get("includes_training_patients"):
         lines.append(f"CAUTION: the model trained on {trained:,} of these patients; the figures are too good")
+    if refits:
+        lines += ["", *_refits(refits)]
     return "\n".join([*lines, "", figures_table(metrics)])
+
+
+def _refits(refits: Mapping) -> list[str]:
+    """What was held out, and per part the figures of the refit that did not see it, beside those on what it saw."""
+    how = f"each value of {shown(refits['left_out'])}" if refits["left_out"] is not None else "each fold of patients"
+    lines = [textwrap.fill(f"{PROCEDURE} Held out in turn: {how}.", 80)]
+    for part in refits["not_answered"]:
+        lines.append(textwrap.fill(f"no figures of {shown(part['name'])} ({part['records']:,}): {part['why']}", 80))
+    for target in dict.fromkeys(name for part in refits["parts"] for name in part["targets"]):
+        rows = [("held out", "n", "positive", "AUROC, unseen", "AUROC, seen")]
+        for part in refits["parts"]:
+            if found := part["targets"].get(target):
+                unseen, seen = found["unseen"], found["seen"]
+                counts = f"{unseen['n']:,}", f"{unseen['positives']:,}"
+                rows.append(
+                    (shown(part["name"], 24)[1:-1], *counts, interval(unseen["auroc"]), interval(seen["auroc"]))
+                )
+        lines += ["", target, *_aligned(rows)]
+    return lines
 
 
 def description(model: ClinicalModel) -> str:

@@ -77,7 +77,9 @@ class Measured(Form):
 
     n: int = Field(description="records with a known label and an answer")
     positives: int = Field(description="those of them with label 1")
-    threshold: float | None = Field(description="of the decisions; null in an exclusive group")
+    threshold: float | None = Field(
+        description="of the decisions; null in an exclusive group, and where each refit chose its own"
+    )
     confusion: Confusion = Field(description="decisions against labels")
     auroc: Figure = Field(description="area under the ROC curve")
     auprc: Figure = Field(description="average precision")
@@ -238,6 +240,44 @@ class MeasuredCohort(Form):
     )
 
 
+class RefittedTarget(Form):
+    """One target in one refit."""
+
+    unseen: Measured = Field(description="on the part that was held out")
+    seen: Measured = Field(description="cross-fitted by patient, within the part that the refit was fitted on")
+
+
+class RefittedPart(Form):
+    """One part of the cohort, and the model that was refitted without it."""
+
+    name: str = Field(description="the value of the column, or the fold")
+    records: int = Field(description="records of the part that were scored")
+    patients: int = Field(description="their patients")
+    fitted_on: int = Field(description="records that the refit was fitted on")
+    targets: dict[str, RefittedTarget] = Field(description="by target that the refit learnt")
+
+
+class NotAnswered(Form):
+    """A part of the cohort without which no model could be fitted."""
+
+    name: str = Field(description="the value of the column, or the fold")
+    records: int = Field(description="its records, which no figure counts")
+    why: str = Field(description="the reason")
+
+
+class Refits(Form):
+    """Of `evaluate --leave-out` or `--nested`: figures of the procedure, by models refitted without each part."""
+
+    left_out: str | None = Field(description="the column whose values were held out in turn; null for folds")
+    folds: int | None = Field(description="the number of folds by patient; null for a column")
+    parts: tuple[RefittedPart, ...] = Field(description="each part that was held out")
+    not_answered: tuple[NotAnswered, ...] = Field(description="parts without figures")
+    related_left_out: int = Field(
+        description="records that a refit was not fitted on as they are of the same patient as a held-out one, or "
+        "share a note or an image with one; summed over the refits"
+    )
+
+
 class Metrics(Form):
     """metrics.json: how good a model is on a cohort."""
 
@@ -250,6 +290,9 @@ class Metrics(Form):
         0,
         description="subgroups that were compared with everybody else, over all targets; at 95 % one in twenty "
         "intervals leaves out 0 by chance",
+    )
+    refits: Refits | None = Field(
+        None, description="where it stands, no figure is of the model: its configuration was refitted for them"
     )
 
 
