@@ -23,8 +23,9 @@ from ..model import ClinicalModel, Config, with_options
 from ..model.folds import join_groups, make_folds
 from ..model.scoring import read
 from ..sources import Cohort
+from ..trust.curves import curves
 from ..trust.metrics import measure
-from ..trust.tabulate import Answers, Scored, curves, group_of, tabulate
+from ..trust.tabulate import Answers, Scored, group_of, tabulate
 from ..trust.thresholds import rule_of
 from .evaluate import Evaluation, score_cohort
 from .report import About
