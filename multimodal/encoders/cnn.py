@@ -25,46 +25,14 @@ from ..records import Evidence, Problem, UsageError
 from .augment import Augmentation, augment
 from .backbones import BACKBONES, layer_rates, pretrained
 from .inputs import ImageInputs, preparation_of
+from .picture_novelty import PictureNovelty
 from .pooling import pooled
 from .prevalence import balancing_weights, base_log_odds
+from .slice_network import Network
 from .slices import Slices, levels, standardised
 from .validation_part import validation_part
 
 _TRAINED_ON = "the model was trained on"
-
-
-class Network(nn.Module):
-    """A backbone, and per target a log-odds and an attention.
-
-    Slices float (s, 1, size, size) -> log-odds (s, T), attention (s, T), features (s, D).
-    """
-
-    def __init__(self, backbone: nn.Module, targets: int, dropout: float):
-        super().__init__()
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(backbone.features, targets)
-        self.attention = nn.Linear(backbone.features, targets)
-        self.frozen = False
-        for layer in (self.head, self.attention):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        features = self.backbone(slices.contiguous(memory_format=torch.channels_last))
-        shown = self.dropout(features)
-        return self.head(shown).float(), self.attention(shown).float(), features.float()
-
-    def freeze(self, frozen: bool) -> None:
-        """Whether the backbone stays as it is, its normalisation too."""
-        self.frozen = frozen
-        self.backbone.requires_grad_(not frozen)
-
-    def train(self, mode: bool = True) -> Network:
-        super().train(mode)
-        if self.frozen:
-            self.backbone.eval()
-        return self
 
 
 class CNN:
@@ -157,7 +125,7 @@ class CNN:
         """y: float (n, T), NaN unknown. Told the steps, it learns from all records and takes just so many; where folds
         stopped early, under the learning rates of the whole way.
 
-        Learned: network_, targets_, kinds_ (of the pictures it saw), steps_ (that it took).
+        Learned: network_, targets_, kinds_ (of the pictures it saw), steps_ (that it took), novelty_.
         """
         self.targets_ = tuple(targets)
         self.kinds_ = tuple(sorted(set(inputs.kind) - {""}))
@@ -173,6 +141,11 @@ class CNN:
         parts = Slices(inputs, y, learnt), Slices(inputs, y, held)
         with seeded(random_state, device) as generator:
             self.network_ = self._trained(*parts, planned, device, generator)
+        seen = inputs.take(usable)
+        # No longer than the network: what is quick to train stays quick.
+        self.novelty_ = PictureNovelty.of(
+            seen, self._of_slices(seen)[2], steps=self.steps_, random_state=random_state, device=device
+        )
         return self
 
     def _trained(
@@ -242,6 +215,16 @@ class CNN:
 
     def encode(self, inputs: ImageInputs, *, precision: str = "fp32", batch_size: int = 64) -> Evidence:
         inputs, problems = self._of_known_kinds(inputs)
+        log_odds, attention, features = self._of_slices(inputs, precision, batch_size)
+        novelty = self.novelty_.measures(inputs, features, pick_device(self.device)) if self.novelty_ else {}
+        owner, n = torch.from_numpy(inputs.record[inputs.picture]), len(inputs)
+        log_odds, attention, features = (torch.from_numpy(part) for part in (log_odds, attention, features))
+        answer = pooled(log_odds, attention, owner, n).numpy()
+        mean = pooled(features, torch.zeros_like(features), owner, n).numpy()
+        return Evidence(answer, inputs.present, problems, embedding=mean, novelty=novelty)
+
+    def _of_slices(self, inputs: ImageInputs, precision: str = "fp32", batch_size: int = 64) -> tuple[np.ndarray, ...]:
+        """Log-odds (s, T), attention (s, T) and features (s, D) of every slice."""
         device = pick_device(self.device)
         network = self.network_.to(device)
         s, targets = len(inputs.pixels), len(self.targets_)
@@ -254,12 +237,7 @@ class CNN:
                 parts = network(shown)
             for whole, part in zip((log_odds, attention, features), parts, strict=True):
                 whole[rows] = part.cpu().numpy()
-        owner = inputs.record[inputs.picture]
-        owner, n = torch.from_numpy(owner), len(inputs)
-        log_odds, attention, features = (torch.from_numpy(part) for part in (log_odds, attention, features))
-        answer = pooled(log_odds, attention, owner, n).numpy()
-        mean = pooled(features, torch.zeros_like(features), owner, n).numpy()
-        return Evidence(answer, inputs.present, problems, embedding=mean)
+        return log_odds, attention, features
 
     def _of_known_kinds(self, inputs: ImageInputs) -> tuple[ImageInputs, list[tuple[int, Problem]]]:
         """Without the pictures that are known to be of a kind that no training picture was of."""
@@ -277,6 +255,8 @@ class CNN:
         state = {"targets": self.targets_, "kinds": self.kinds_, "backbone": self.backbone, "dropout": self.dropout}
         (folder / "cnn.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
         save_weights(self.network_, folder / "cnn.safetensors")
+        if self.novelty_:
+            self.novelty_.save(folder)
 
     @classmethod
     def load(cls, folder: Path, *, device: str) -> CNN:
@@ -284,6 +264,7 @@ class CNN:
         model = cls(backbone=state["backbone"], dropout=state["dropout"], device=device)
         model.targets_, model.kinds_ = tuple(state["targets"]), tuple(state["kinds"])
         network = Network(BACKBONES[model.backbone](), len(model.targets_), model.dropout)
+        model.novelty_ = PictureNovelty.load(folder) if (folder / "novelty.safetensors").is_file() else None
         model.network_ = load_weights(network, folder / "cnn.safetensors").to(memory_format=torch.channels_last)
         return model
 
