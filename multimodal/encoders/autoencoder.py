@@ -8,6 +8,7 @@ convolutional one copies any picture, patch by patch.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from ..learning.loop import Schedule, train
 
 SIDE = 64  # pixels: coarse enough to be quick, fine enough for ribs
 CODE = 64  # numbers in the middle, of 4,096 pixels
-CHANNELS = (16, 32, 32)  # at 32, 16 and 8 pixels
+CHANNELS = (8, 16, 32)  # at 32, 16 and 8 pixels
 MOST_STEPS = 800
 SCHEDULE = Schedule(epochs=1, learning_rate=3e-3, weight_decay=1e-4, batch_size=32)
 
@@ -85,4 +86,4 @@ def _stage(convolution: nn.Module) -> nn.Sequential:
 
 
 def _pairs(channels: tuple[int, ...]) -> list[tuple[int, int]]:
-    return list(zip(channels[:-1], channels[1:], strict=True))
+    return list(pairwise(channels))

@@ -4,7 +4,8 @@ reconstruction  what an autoencoder cannot draw again            (see autoencode
 embedding       the distance in the space of the network's features
 texture         the distance in fineness and grey levels
 layout          the distance in where it is bright and dark       (see picture_statistics)
-The distances are Mahalanobis's. No measure has seen a label, but for the embedding, whose network has.
+The distances are Mahalanobis's. No measure has seen a label, but for the embedding, whose network has. The training
+pictures themselves lie nearer than others of their kind: a threshold has to come from pictures left out of `of`.
 What it does not do: tell what the picture is, or find a change that leaves all four as they were.
 """
 
