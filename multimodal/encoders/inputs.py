@@ -32,6 +32,8 @@ class ImageInputs:
     pixels   uint8 (s, size, size), the slices; picture  int (s,), index into the k pictures of each, ascending
     kind     k texts; digest  k SHA-256 of the files; where  k places, for example images[0]
     facts    k dicts of text: what each picture says about itself
+    properties  k dicts of what each file is beside its picture, see imaging.file_properties; or none, where there is no
+             file
     """
 
     record: np.ndarray
@@ -43,6 +45,7 @@ class ImageInputs:
     facts: Sequence[dict[str, str]]
     problems: Sequence[tuple[int, Problem]]
     n: int
+    properties: Sequence[dict[str, float | str]] = ()
 
     def __len__(self) -> int:
         return self.n
@@ -86,6 +89,7 @@ class ImageInputs:
             digest=[self.digest[i] for i in kept],
             where=[self.where[i] for i in kept],
             facts=[self.facts[i] for i in kept],
+            properties=[self.properties[i] for i in kept] if self.properties else (),
         )
 
 
@@ -173,6 +177,7 @@ def read_images(
         facts=images.facts,
         problems=images.problems,
         n=len(batch),
+        properties=images.properties,
     )
 
 

@@ -91,7 +91,8 @@ class Worker:
 
 
 def decode(path: Path, preparation: Preparation, seconds: float = SECONDS) -> tuple[np.ndarray, dict]:
-    """The prepared slices of one file or series, uint8 (s, size, size), and {"digest", "kind", "warnings", "facts"}.
+    """The prepared slices of one file or series, uint8 (s, size, size), and {"digest", "kind", "warnings", "facts",
+    "properties"}.
 
     A worker that died or timed out is replaced. What an earlier file may have done to a worker (leaked memory, damage)
     costs no later one: a crash or want of memory in a used worker is tried once more in a fresh one.

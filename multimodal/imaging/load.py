@@ -24,6 +24,7 @@ class Images:
     facts     k dicts of text: the provenance, see Image and Volume
     slices    uint8 (s, size, size), see `prepare`; a radiograph has one, a volume in the order in which they lie
     picture   int64 (s,), index into the k pictures, ascending
+    properties  k dicts of numbers and text: what each file is beside its picture, see file_properties
     problems  (record index, Problem): refusals and warnings, the item's `where` in each
     """
 
@@ -34,6 +35,7 @@ class Images:
     facts: list[dict[str, str]]
     slices: np.ndarray
     picture: np.ndarray
+    properties: list[dict[str, float | str]]
     problems: list[tuple[int, Problem]]
 
     def __len__(self) -> int:
@@ -62,6 +64,7 @@ def load(batch: Batch, preparation: Preparation, *, workers: int = 1) -> Images:
         facts=[results[place][1]["facts"] for place in kept],
         slices=np.concatenate([results[place][0] for place in kept]) if kept else none,
         picture=np.repeat(np.arange(len(kept), dtype=np.int64), counts),
+        properties=[results[place][1]["properties"] for place in kept],
         problems=[
             (item.record, problem) for item, (_, _, problems) in zip(batch.images, results) for problem in problems
         ],

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import dicom, pictures
+from .file_properties import file_properties, series_properties
 from .files import file_bytes, is_folder
 from .image import Image
 from .multiframe import stack_of_frames
@@ -57,25 +58,28 @@ def read_volume(path: Path, *, slices: int | None = None, window: str = "file") 
     Raises ItemError with an image code of the reason table, UsageError for an unknown window.
     """
     check_name("window", window, WINDOW_NAMES)
-    return volume_with_digest(Path(path), slices, window)[0]
+    return volume_and_file(Path(path), slices, window)[0]
 
 
-def volume_with_digest(
+def volume_and_file(
     path: Path, slices: int | None, window: str, on_step: Callable[[], None] = lambda: None
-) -> tuple[Volume, str]:
-    """The volume, and the SHA-256 (hexadecimal) of the file's bytes; of a folder, that of its sorted files' digests.
+) -> tuple[Volume, str, dict[str, float | str]]:
+    """The volume; the SHA-256 (hexadecimal) of the file's bytes, of a folder that of its sorted files' digests; and
+    the file's properties.
 
     on_step  called after each file that was read and each slice that was decoded
     """
     if is_folder(path):
         files = series_in(path, on_step)
-        return read_stack(stack_of_series(files, window), slices, on_step), digest_of_series(files)
+        volume = read_stack(stack_of_series(files, window), slices, on_step)
+        sizes = [file.path.stat().st_size for file in files]
+        return volume, digest_of_series(files), series_properties(sizes, volume.grey.shape)
     data = file_bytes(path)
     found = format_of(data)
     read = _read_file(data, found, window)
     volume = volume_of(read) if isinstance(read, Image) else read_stack(read, slices, on_step)
     volume = replace(volume, warnings=(*mislabelled(path, found), *volume.warnings))
-    return volume, hashlib.sha256(data).hexdigest()
+    return volume, hashlib.sha256(data).hexdigest(), file_properties(data, found, volume.grey.shape)
 
 
 def _read_file(data: bytes, found: str, window: str) -> Image | Stack:

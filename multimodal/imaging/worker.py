@@ -2,9 +2,9 @@
 
 It holds untrusted bytes, so its memory is limited, an orphan that hangs is ended by an alarm, and what decoders print
 goes nowhere. It imports no torch. One request: {"path", "preparation", "seconds"}; one answer: {"digest", "kind",
-"warnings", "facts"} with the bytes of the slices, size * size each, or {"code", "message"}. Before the answer a
-{"step": true} tells that files of a series or slices are done, for each of which the time limit holds: no oftener than
-every QUIET of that limit, since to tell it each time would cost more than to read a small file.
+"warnings", "facts", "properties"} with the bytes of the slices, size * size each, or {"code", "message"}. Before the
+answer a {"step": true} tells that files of a series or slices are done, for each of which the time limit holds: no
+oftener than every QUIET of that limit, since to tell it each time would cost more than to read a small file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from multimodal.records import ItemError
 
 from .prepare import Preparation, prepare_slices
 from .protocol import QUIET, read_message, write_message
-from .read import volume_with_digest
+from .read import volume_and_file
 
 MEMORY = 2 * 2**30  # bytes above what the idle process holds
 
@@ -66,14 +66,14 @@ def alarm(seconds: int) -> None:
 def answer(path: Path, preparation: Preparation, step: Callable[[], None] = lambda: None) -> tuple[dict, bytes]:
     """The answer for one file or series: its prepared slices, or why there are none."""
     try:
-        volume, digest = volume_with_digest(path, preparation.slices, preparation.window, step)
+        volume, digest, properties = volume_and_file(path, preparation.slices, preparation.window, step)
         pixels = prepare_slices(volume.grey, preparation, step)
     except ItemError as error:
         return {"code": error.problem.code, "message": error.problem.message}, b""
     except MemoryError:
         return {"code": "DECODE_MEMORY", "message": "decoding took more than 2 GiB of memory."}, b""
-    facts = {"digest": digest, "kind": volume.kind, "warnings": volume.warnings, "facts": volume.provenance}
-    return facts, pixels.tobytes()
+    header = {"digest": digest, "kind": volume.kind, "warnings": volume.warnings, "facts": volume.provenance}
+    return {**header, "properties": properties}, pixels.tobytes()
 
 
 def limit_memory() -> bool:
