@@ -40,6 +40,10 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
             "too few labelled patients to recalibrate a model on",
             "Add labelled patients with and without the outcome.",
         ),
+        "LEAKAGE": (
+            "the leakage audit found what makes figures too good",
+            "Mend the cohort, or train with --set trust.audit=warn, which goes on and keeps the findings.",
+        ),
         "DUPLICATE_RECORD": ("the same record_id stands twice", "Give each record an id of its own."),
         "UNKNOWN_FIELD": ("a field that the form does not have", "Correct its name, or put it under `attributes`."),
         "UNKNOWN_COLUMN": (
@@ -141,6 +145,46 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
             "List the levels as `categories` in cohort.toml; free text belongs into a note.",
         ),
         "MODALITY_RARE": ("a modality with too few training records gets no encoder", "Add records that have it."),
+        "LEAK_PATIENT": (
+            "a patient on both sides of a split",
+            "Split by patient: `--holdout`, or one `split` for all records of a patient.",
+        ),
+        "LEAK_TWICE": (
+            "one patient under two patient ids: same sex and age, and the same picture, note or measurements",
+            "Give the records one patient_id, if they are of one patient.",
+        ),
+        "LEAK_IMAGE": (
+            "the same picture, or a copy of it, on both sides of a split, or of several patients",
+            "Keep one of the copies, or give their records one patient_id, so that no split parts them.",
+        ),
+        "LEAK_NOTE": (
+            "the same note, or nearly, on both sides of a split, or of several patients",
+            "Keep one of them, or give their records one patient_id, so that no split parts them.",
+        ),
+        "LEAK_FUTURE": (
+            "inputs that may not be known when the prediction is made",
+            "Leave out what is later than the prediction, and give every input its time.",
+        ),
+        "LEAK_WORDS": (
+            "a target's own words in its notes tell the label",
+            "Mask them: --set notes.mask_words=true (and `words` of the target in cohort.toml); or take earlier notes.",
+        ),
+        "LEAK_FEATURE": (
+            "one column or word tells the label almost without error",
+            "Find out whether it was known before the outcome; if not, leave it out (--ignore, or the table's rows).",
+        ),
+        "LEAK_IDENTIFIER": (
+            "ids, names or the order of the records tell the label, or stand where an input is",
+            "Number and order the records at random, and take ids out of notes and attributes.",
+        ),
+        "LEAK_SOURCE": (
+            "where a record comes from tells the label",
+            "Train on sources that have both classes, and evaluate on a source that was left out.",
+        ),
+        "LEAK_FILE": (
+            "properties of files or numbers of items tell the label",
+            "Export both classes in one way; compare the model with this figure before believing it.",
+        ),
     },
 }
 
