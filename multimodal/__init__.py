@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .evaluation import Comparison, Evaluation, compare, evaluate
-    from .model import ClinicalModel, Config
+    from .leakage import Audit
+    from .model import ClinicalModel, Config, audit
     from .records import ImageRef, InputError, Measurement, Note, PatientRecord, Prediction, Target
     from .sources import Cohort
 
 _WHERE = {
+    "Audit": "leakage",
     "ClinicalModel": "model",
     "Cohort": "sources",
     "Comparison": "evaluation",
@@ -27,6 +29,7 @@ _WHERE = {
     "PatientRecord": "records",
     "Prediction": "records",
     "Target": "records",
+    "audit": "model",
     "compare": "evaluation",
     "evaluate": "evaluation",
 }

@@ -16,6 +16,7 @@ from typer.core import TyperArgument, TyperCommand
 
 from . import __version__
 from .options import (
+    Against,
     AllPatients,
     CohortPath,
     ConvertSuspect,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from .records import MeasurementKind
 
+LEAKS = 3
 ANSWERLESS = 4
 INTERRUPTED = 130
 
@@ -253,6 +255,53 @@ def validate(
         )
         print(f"{found.records:,} records: {refused:,} refused, {warned:,} warnings (--json lists them)")
     raise typer.Exit(ANSWERLESS if found.refused else 0)
+
+
+@app.command()
+def audit(
+    cohort: CohortPath,
+    against: Against = None,
+    holdout: SameHoldout = None,
+    split: Split = None,
+    seed: Seed = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="One option (repeatable).")
+    ] = None,
+    fail: Annotated[bool, typer.Option("--fail", help="End with status 3 if there is a leak.")] = False,
+    ignore: Ignore = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What would make figures too good: shared patients, images and notes, words, sources, file properties.
+
+    The two sides that must share nobody are COHORT and --against, or the patients that --holdout and --seed part, or
+    those of the column `split`. A leak is what no figure can be believed with, a caution what it may be partly made of.
+    """
+    from .evaluation.summary import audit_text
+    from .model import audit as audited
+    from .model import read_config
+    from .sources import Cohort
+
+    options = read_config(None, assignments or ())
+    opened = Cohort.open(cohort, ignore=ignore or ())
+    if split is not None:
+        opened = opened.of_split(split)
+    other = None if against is None else Cohort.open(against, ignore=ignore or ())
+    with progress(quiet, "reading") as (advance, _):
+        found = audited(
+            opened,
+            against=other,
+            holdout=options.train.holdout if holdout is None else holdout,
+            seed=options.train.seed if seed is None else seed,
+            config=options,
+            progress=lambda what, done, total: advance(done, total, what),
+        )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print(audit_text(found))
+    if fail and found.leaks:
+        raise typer.Exit(LEAKS)
 
 
 @app.command()

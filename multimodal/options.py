@@ -67,6 +67,14 @@ AllPatients = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Governs everything random.", show_default=False)]
 TrainingDevice = Annotated[Device | None, typer.Option("--device", help="Where to train.", show_default=False)]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="COHORT",
+        help="Another cohort: nobody and nothing of it should be in the first.",
+        show_default=False,
+    ),
+]
 SameHoldout = Annotated[
     float | None,
     typer.Option(

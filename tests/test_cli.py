@@ -28,8 +28,8 @@ from multimodal.sources.importers import IMPORTERS
 from multimodal.trust.fallback import FALLBACKS
 
 COMMANDS = [
-    *("calibrate", "codes", "compare", "demo", "evaluate", "import", "inspect", "new", "predict", "pretrain-images"),
-    *("pretrain-notes", "schema", "serve", "synthesize", "train", "validate"),
+    *("audit", "calibrate", "codes", "compare", "demo", "evaluate", "import", "inspect", "new", "predict"),
+    *("pretrain-images", "pretrain-notes", "schema", "serve", "synthesize", "train", "validate"),
 ]
 
 
@@ -673,3 +673,34 @@ def test_a_demonstration_does_not_touch_a_folder_of_others(tmp_path):
         make_demo(tmp_path, version="test")
 
     assert [Path(item).name for item in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+# The leakage audit
+
+
+def test_audit_prints_the_findings_and_ends_with_0(run, tiny_model):
+    """A cohort against itself: every patient is on both sides."""
+    cohort = tiny_model[1]
+    status, out, err = run("audit", cohort, "--against", cohort)
+
+    assert (status, err) == (0, "")
+    assert out.startswith("1. LEAK_PATIENT  leak  ")
+    assert "To do: Split by patient" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_audit_as_json_names_what_to_do_and_fail_ends_with_3(run, tiny_model):
+    cohort = tiny_model[1]
+    status, out, _ = run("audit", cohort, "--against", cohort, "--json", "--fail")
+    found = json.loads(out)
+
+    assert status == 3
+    assert found["findings"][0]["code"] == "LEAK_PATIENT"
+    assert found["findings"][0]["remedy"].startswith("Split by patient")
+
+
+def test_audit_of_a_clean_cohort_has_no_finding_and_does_not_fail(run, tiny_model):
+    status, out, _ = run("audit", tiny_model[1], "--holdout", "0.25", "--fail")
+
+    assert status == 0
+    assert out.splitlines()[-1].endswith("records: 0 leaks, 0 cautions")

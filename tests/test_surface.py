@@ -21,6 +21,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("multimodal ")]
 
 DOCUMENTED = [
+    "Audit",
     "ClinicalModel",
     "Cohort",
     "Comparison",
@@ -33,6 +34,7 @@ DOCUMENTED = [
     "PatientRecord",
     "Prediction",
     "Target",
+    "audit",
     "compare",
     "evaluate",
 ]

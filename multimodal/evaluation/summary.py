@@ -13,6 +13,7 @@ from multimodal.records import RULES, shown
 from ..model.baselines import DISPLAY
 
 if TYPE_CHECKING:
+    from multimodal.leakage import Audit
     from multimodal.model import ClinicalModel
 
 FIGURES = ("auprc", "sensitivity", "specificity", "brier", "ece")
@@ -124,6 +125,9 @@ def cross_fitted_table(model: ClinicalModel) -> str:
     for problem in model.problems_:
         word = "CAUTION" if problem.code in ("PRETRAINED_ON_HELD_OUT", "RECALIBRATED") else "left out"
         said.append(textwrap.fill(f"{word}: {problem}", 80, subsequent_indent="  "))
+    for finding in model.audit_["findings"]:
+        told = f"{finding['severity'].upper()}: {finding['code']}: {finding['what']}"
+        said.append(textwrap.fill(told, 80, subsequent_indent="  "))
     head = (
         "Cross-fitted figures: each patient was answered by encoders, fusion and\n"
         "calibration that were fitted without that patient, and decided at a threshold\n"
@@ -138,6 +142,28 @@ def _kept_back(model: ClinicalModel) -> str:
     stopped = model.summary_["stopped"]
     parts = ", ".join(f"{gate} {share:.1%}" for gate, share in stopped.items() if gate != "any")
     return f"Out of fold the gates keep back {stopped['any']:.1%} of the training records: {parts}."
+
+
+def audit_text(found: Audit) -> str:
+    """The findings of a leakage audit: what, which records, and what to do; then what was seen and is no finding."""
+    lines = []
+    for number, finding in enumerate(found.findings, start=1):
+        lines.append(f"{number}. {finding.code}  {finding.severity}  {finding.count:,} records")
+        told = [f"{finding.what}."]
+        if finding.records:
+            groups = [" = ".join(group) for group in finding.records]
+            more = " ..." if sum(map(len, finding.records)) < finding.count else ""
+            told.append(f"Records: {'; '.join(groups)}{more}")
+        told.append(f"To do: {finding.remedy}")
+        for text in told:
+            wrapped = textwrap.wrap(text, 76, break_long_words=False, break_on_hyphens=False)
+            lines += [f"   {line}" for line in wrapped]
+        lines.append("")
+    lines += [textwrap.fill(f"Seen, and no finding: {line}.", 80) for line in found.account]
+    leaks = len(found.leaks)
+    cautions = len(found.findings) - leaks
+    lines.append(f"{found.records:,} records: {leaks} leaks, {cautions} cautions")
+    return "\n".join(lines)
 
 
 def evaluation_table(metrics: Mapping) -> str:
@@ -265,6 +291,7 @@ def facts(model: ClinicalModel) -> dict[str, Any]:
         **model.figures_,
         "summary": model.summary_,
         "problems": [problem._asdict() for problem in model.problems_],
+        "audit": model.audit_,
         "config": model.config_.model_dump(mode="json"),
     }
 

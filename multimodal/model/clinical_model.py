@@ -51,8 +51,9 @@ class ClinicalModel:
 
     After `fit` or `load`: targets_ {name: Target}; modalities_ in order; thresholds_ float (T,), NaN in an exclusive
     group; figures_ the cross-fitted figures; summary_ what it was trained on; own_measurements_ the codes that the
-    training cohort added to the measurement table; patients_ whom it was trained on, and pretraining_patients_ whom
-    what it began with, {option: patients} of those that say; encoders_, stack_, conformal_, gates_, baselines_.
+    training cohort added to the measurement table; audit_ what the leakage audit found, see auditing.py; patients_
+    whom it was trained on, and pretraining_patients_ whom what it began with, {option: patients} of those that say;
+    encoders_, stack_, conformal_, gates_, baselines_.
     """
 
     def __init__(self, config: Config | None = None):
@@ -85,6 +86,7 @@ class ClinicalModel:
         self.figures_, self.summary_ = dict(fitted.figures), dict(fitted.summary)
         self.problems_: list[Problem] = list(fitted.problems)
         self.own_measurements_ = dict(fitted.own_measurements)
+        self.audit_: dict[str, Any] = dict(fitted.audit)
         with tempfile.TemporaryDirectory() as folder:
             self.model_id_ = write_model(self, Path(folder))
         return self

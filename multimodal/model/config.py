@@ -151,6 +151,7 @@ class TrustOptions(Section):
     coverage: Annotated[float, Field(ge=0.5, lt=1)] = 0.9
     false_alarms: Annotated[float, Field(ge=0, le=0.5)] = 0.02
     calibration: Annotated[str, AfterValidator(check_calibration)] = AUTO
+    audit: Literal["warn", "stop", "off"] = "warn"
     fallback: Annotated[str, NoneByName, AfterValidator(check_fallback)] = NONE
 
 

@@ -49,6 +49,7 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
         "summary": model.summary_,
         "gates": model.gates_.to_json(),
         "problems": [problem._asdict() for problem in model.problems_],
+        "audit": model.audit_,
         "figures": model.figures_,
     }
     _write_json(folder / "model.json", state)
@@ -87,6 +88,7 @@ def read_model(model: ClinicalModel, folder: Path, device: str) -> None:
         for option, seen in (patients["pretraining"] or {}).items()
     }
     model.summary_, model.figures_ = state["summary"], state["figures"]
+    model.audit_ = state["audit"]
     model.problems_ = [Problem(**problem) for problem in state["problems"]]
     model.own_measurements_ = {kind["code"]: _kind_of(kind) for kind in state["own_measurements"]}
     arrays = load_file(folder / "fusion.safetensors")

@@ -18,6 +18,7 @@ from ..trust.gates import Gates
 from ..trust.tabulate import tabulate
 from ..trust.thresholds import check_targets, choose_threshold, rule_of
 from ..vitals import check_constraints, learnt_additions, read_constraints, settle_levels
+from .auditing import audit_training
 from .baselines import Baselines, fit_baselines, rule_answers, score_rules
 from .config import Config
 from .cross_fitting import CrossFitted, cross_fit, new_encoder
@@ -52,6 +53,7 @@ class Trained:
     summary: Mapping[str, Any]
     problems: Sequence[Problem]
     own_measurements: Mapping[str, MeasurementKind]
+    audit: Mapping[str, Any]
 
 
 def train(
@@ -61,7 +63,8 @@ def train(
     kept_in: a folder for what is finished (see kept_work.py), from which the same training goes on; the caller removes
     it in the end.
 
-    Raises CohortError COHORT_FORM if no target has enough known labels, or no modality enough records; UsageError if
+    Raises CohortError COHORT_FORM if no target has enough known labels, or no modality enough records; LEAKAGE if the
+    audit is to stop it and finds a leak; UsageError if
     the options name a device, weights or a checkpoint that is not there, or let the training diverge, or if
     `kept_in` is of another training.
     """
@@ -70,6 +73,7 @@ def train(
     if kept_in:
         check_run(kept_in, run)
     held_out: Collection[str] = ()
+    left_out = None
     if config.train.holdout:
         cohort, left_out = cohort.split(config.train.holdout, config.train.seed)
         held_out = sorted(set(left_out.patient_ids))
@@ -114,6 +118,7 @@ def train(
             problems.append(Problem("PRETRAINED_ON_HELD_OUT", option, message))
     for problem in problems:
         report(str(problem))
+    found = audit_training(cohort, batch, inputs, targets, labels, left_out, config, report)
     groups = join_groups(batch.patient_ids, [one.fingerprints() for one in inputs.values()])
     folds = make_folds(labels, groups, config.fusion.folds, random_state=config.train.seed)
     kept = KeptWork(kept_in)
@@ -167,6 +172,7 @@ def train(
         },
         problems=problems,
         own_measurements=learnt_additions(batch.table),
+        audit=found,
     )
 
 
