@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def read(paths: Sequence[Path], config) -> ImageInputs:
-    """One record a file, each declared a radiograph, as a careless user would; what the file itself says counts more."""
+    """One record a file, each declared a radiograph, as a careless user would; what the file says counts more."""
     ids = np.array([str(row) for row in range(len(paths))], dtype=object)
     items = [ImageItem(row, path.resolve(), kind="radiograph", where="image") for row, path in enumerate(paths)]
     batch = Batch(ids, ids, np.full(len(ids), np.nan), np.full(len(ids), "", dtype=object), images=items)

@@ -10,12 +10,15 @@ and where it is trained in steps
   fit(..., steps=None)                         takes just so many if told; steps_ afterwards: how many it took
   on_step                                      called after each
   kept_in                                      a folder for the state of a running `fit`, to go on from, or None
-and where several of one modality could measure how unusual an input is
-  measures_novelty                             said to the first of them alone, before `fit`
 and where it learns without labels first, once for all folds
   pretraining_steps(inputs)                    how many steps `pretrain` takes, 0: there is nothing to do
   pretrain(inputs, folder, *, random_state)    write what `fit` starts from
   start                                        that folder, or None
+
+DENSITIES measure how common an input of a modality is, whichever of its encoders are on. A density has
+  fit(inputs) -> self                          inputs of which all records are present
+  novelty(inputs) -> {measure: float (n,)}     see records.Evidence; NaN where absent
+  save(folder) / load(folder)                  safetensors, JSON only
 """
 
 from __future__ import annotations
@@ -42,7 +45,22 @@ ENCODERS: dict[str, Entry] = {
 }
 
 
+DENSITIES: dict[str, Entry] = {
+    "language": Entry("notes", "multimodal.encoders.language_density:LanguageDensity"),
+    "density": Entry("vitals", "multimodal.encoders.vitals_density:VitalsDensity"),
+}
+
+
 def encoder_class(name: str) -> Any:
     """The class of an encoder of ENCODERS."""
-    module, _, attribute = ENCODERS[name].where.partition(":")
+    return _class(ENCODERS[name])
+
+
+def density_class(name: str) -> Any:
+    """The class of a density of DENSITIES."""
+    return _class(DENSITIES[name])
+
+
+def _class(entry: Entry) -> Any:
+    module, _, attribute = entry.where.partition(":")
     return getattr(import_module(module), attribute)

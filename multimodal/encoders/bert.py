@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +36,6 @@ from .note_context import NoteContext
 from .pooling import pooled
 from .token_batches import TokenBatch, token_batches
 
-SPACE = "space.safetensors"
 # The last layers learn this much faster than the BERT below, which else waits hundreds of steps for a gradient.
 GAIN = 10.0
 MAX_PRETRAINING_STEPS = 2000  # of the pretraining that belongs to a training
@@ -253,10 +253,15 @@ class BERT:
                 rate_of={name: rate for name, _ in network.named_parameters() if name.startswith("bert.")},
                 checkpoint=self.kept_in and self.kept_in / "bert.safetensors",
             )
-        self._learn_space(inputs)
+        self.embeddings_ = Mahalanobis.of(self._read(inputs, "fp32").embedding[inputs.present])
         return self
 
     def encode(self, inputs: Notes, *, precision: str = "fp32") -> Evidence:
+        found = self._read(inputs, precision)
+        return replace(found, novelty={"embedding": self.embeddings_.distance(found.embedding)})
+
+    def _read(self, inputs: Notes, precision: str) -> Evidence:
+        """The evidence without its novelty."""
         chunks = chunked(inputs, self.tokenizer_, length=self.length)
         device, n = pick_device(self.device), inputs.n
         network = self.network_.to(device)
@@ -270,22 +275,11 @@ class BERT:
         answer = pooled(log_odds, attention, owner, n).numpy()
         mean = pooled(sentences, torch.zeros_like(sentences), owner, n).numpy()
         used = np.bincount(chunks.note, minlength=len(inputs.text))
-        novelty = np.where(inputs.present, self.space_.distance(np.nan_to_num(mean)), np.nan) if self.space_ else None
         facts = [
             (int(row), where, {"chunks_used": str(count)})
             for row, where, count in zip(inputs.record, inputs.where, used, strict=True)
         ]
-        measures = {} if novelty is None else {"embedding": novelty}
-        unknown = self._unknown(inputs, chunks)
-        return Evidence(answer, inputs.present, unknown, embedding=mean, facts=facts, novelty=measures)
-
-    def _learn_space(self, inputs: Notes) -> None:
-        """How far a record's mean embedding usually lies from the others: see mahalanobis.py."""
-        self.space_: Mahalanobis | None = None
-        seen = self.encode(inputs).embedding
-        seen = seen[inputs.present]
-        if len(seen) > 1:
-            self.space_ = Mahalanobis.of(seen)
+        return Evidence(answer, inputs.present, self._unknown(inputs, chunks), embedding=mean, facts=facts)
 
     def _unknown(self, inputs: Notes, chunks: Chunks) -> list[tuple[int, Problem]]:
         """MOSTLY_UNKNOWN for each record over half of whose tokens the tokenizer does not know."""
@@ -326,8 +320,7 @@ class BERT:
         self.tokenizer_.save_pretrained(folder)
         self.network_.bert.config.save_pretrained(folder)
         save_weights(self.network_, folder / "bert.safetensors")
-        if self.space_ is not None:
-            save_file(self.space_.arrays(), folder / SPACE)
+        save_file(self.embeddings_.arrays(), folder / "embeddings.safetensors")
 
     @classmethod
     def load(cls, folder: Path, *, device: str) -> BERT:
@@ -340,7 +333,7 @@ class BERT:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         network = Network(AutoModel.from_config(config), len(model.targets_), model.context_.width, model.dropout)
         model.network_ = load_weights(network, folder / "bert.safetensors")
-        model.space_ = Mahalanobis.from_arrays(load_file(folder / SPACE)) if (folder / SPACE).is_file() else None
+        model.embeddings_ = Mahalanobis.from_arrays(load_file(folder / "embeddings.safetensors"))
         return model
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
 from torch import nn
 from torch.nn.functional import linear
 
@@ -23,13 +22,10 @@ from ..learning.devices import pick_device, seeded
 from ..learning.loop import Schedule, masked_bce, train
 from ..learning.weights import load_weights, save_weights
 from ..records import Evidence
-from ..vitals import FeaturePlan, plan
 from ..vitals.series import Series, SeriesPlan, Steps
 from .inputs import VitalsInputs
 from .prevalence import balancing_weights, base_log_odds
-from .vitals_density import Density
 
-DENSITY = "density.safetensors"
 CELLS = 1_000_000  # records times steps times quantities, at a time in `encode`
 FIRST_DECAY = 0.05  # per step: so slowly values fade before the training has found how fast they should
 HIDDEN = 0.3  # the share of its quantities that each record hides whenever it is learnt from
@@ -120,10 +116,7 @@ class GRU:
     balance   positives and negatives of each target weigh the same in the loss; the base rate is put back after
     device    auto | cpu | cuda
     kept_in   a folder with the state of a running `fit`, from which the same one goes on after a stop, or None
-    measures_novelty  see tabular.py
     """
-
-    measures_novelty = False
 
     def __init__(
         self,
@@ -175,7 +168,6 @@ class GRU:
         present = np.flatnonzero(inputs.present)
         inputs, labels = inputs.take(present), torch.from_numpy(y[present]).float()
         self.plan_ = SeriesPlan.of(inputs.checked, inputs.batch)
-        self.density_ = self._density(inputs) if self.measures_novelty else None
         series = Series.of(inputs.checked, inputs.batch, self.plan_)
         device, size = pick_device(self.device), self.schedule.batch_size
         base = base_log_odds(y[present])
@@ -221,19 +213,12 @@ class GRU:
         for rows in _parts(np.flatnonzero(present), self.plan_):
             with torch.inference_mode():
                 log_odds[rows] = network(*_on(device, series.steps(rows))).cpu().numpy()
-        novelty = {} if self.density_ is None else {"density": self.density_.novelty(inputs, present)}
-        return Evidence(log_odds, present, novelty=novelty)
-
-    def _density(self, inputs: VitalsInputs) -> Density | None:
-        return Density.of(inputs, plan(inputs.checked, len(inputs)), np.arange(len(inputs)))
+        return Evidence(log_odds, present)
 
     def save(self, folder: Path) -> None:
         state = {"targets": self.targets_, "width": self.width, "plan": json.loads(self.plan_.to_json())}
         (folder / "gru.json").write_text(json.dumps(state), encoding="utf-8")
         save_weights(self.network_, folder / "gru.safetensors")
-        if self.density_ is not None:
-            (folder / "density.json").write_text(self.density_.plan.to_json(), encoding="utf-8")
-            save_file(self.density_.arrays(), folder / DENSITY)
 
     @classmethod
     def load(cls, folder: Path, *, device: str) -> GRU:
@@ -242,10 +227,6 @@ class GRU:
         model.targets_ = tuple(state["targets"])
         model.plan_ = SeriesPlan.from_json(json.dumps(state["plan"]))
         model.network_ = load_weights(model._fresh(), folder / "gru.safetensors")
-        model.density_ = None
-        if (folder / DENSITY).is_file():
-            columns = FeaturePlan.from_json((folder / "density.json").read_text(encoding="utf-8"))
-            model.density_ = Density.from_arrays(load_file(folder / DENSITY), columns)
         return model
 
     def _fresh(self) -> Network:

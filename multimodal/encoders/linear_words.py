@@ -61,12 +61,7 @@ class LinearWords:
         del precision  # a sparse product, always in double
         log_odds = self.features_.transform(inputs) @ self.coef_.T + self.intercept_
         present = inputs.present
-        return Evidence(
-            np.where(present[:, None], log_odds, np.nan),
-            present,
-            self.features_.mostly_unknown(inputs),
-            novelty={"unknown_words": np.where(present, self.features_.unknown_share(inputs), np.nan)},
-        )
+        return Evidence(np.where(present[:, None], log_odds, np.nan), present, self.features_.mostly_unknown(inputs))
 
     def save(self, folder: Path) -> None:
         self.features_.save(folder)

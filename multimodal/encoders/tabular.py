@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
@@ -26,9 +25,7 @@ from .inputs import VitalsInputs
 from .normal_scores import NormalScores
 from .penalty import chosen
 from .sklearn_files import load_sklearn, save_sklearn
-from .vitals_density import Density
 
-DENSITY = "density.safetensors"
 SMALL = 20_000
 INVERSE_PENALTIES = (1.0, 3.0, 10.0, 30.0)
 """Of linear models, shared among their columns: the more there are, the less each is believed beforehand."""
@@ -90,11 +87,9 @@ class Tabular:
 
     balance   positives and negatives of each target weigh the same; the base rate is put back after
     monotone  heeded by boosting alone
-    measures_novelty  said before `fit`: also learn how unusual measurements are, which one encoder of vitals need do
     """
 
     linear = False
-    measures_novelty = False
 
     def __init__(self, balance: bool = False, monotone: Sequence[Constraint] = ()):
         self.balance = balance
@@ -117,7 +112,6 @@ class Tabular:
         present = np.flatnonzero(inputs.present)
         self.plan_ = plan(inputs.checked, len(present))
         x = inputs.columns(self.plan_)[present]
-        self.density_ = Density.of(inputs, self.plan_, present) if self.measures_novelty else None
         self.scores_ = NormalScores().fit(x) if self.linear else None
         x = self._prepared(x)
         self.models_: dict[str, Any] = {}
@@ -145,8 +139,7 @@ class Tabular:
                 model = self.models_.get(target)
                 found = np.zeros(len(x)) if model is None else _log_odds(model, x)
                 log_odds[present, t] = found + (self.base_[target] if model is None or self.balance else 0.0)
-        novelty = {} if self.density_ is None else {"density": self.density_.novelty(inputs, present)}
-        return Evidence(log_odds, present, novelty=novelty)
+        return Evidence(log_odds, present)
 
     def _prepared(self, x: np.ndarray) -> np.ndarray:
         """The columns as the model wants them."""
@@ -161,8 +154,6 @@ class Tabular:
             save_sklearn(model, folder / f"{target}.skops")
         if self.scores_ is not None:
             self.scores_.save(folder / "scores.safetensors")
-        if self.density_ is not None:
-            save_file(self.density_.arrays(), folder / DENSITY)
 
     @classmethod
     def load(cls, folder: Path, *, device: str) -> Tabular:
@@ -175,8 +166,6 @@ class Tabular:
         paths = {target: folder / f"{target}.skops" for target in encoder.targets_}
         encoder.models_ = {target: load_sklearn(path) for target, path in paths.items() if path.is_file()}
         encoder.scores_ = NormalScores.load(folder / "scores.safetensors") if state["scores"] else None
-        density = folder / DENSITY
-        encoder.density_ = Density.from_arrays(load_file(density), encoder.plan_) if density.is_file() else None
         return encoder
 
 

@@ -1,67 +1,143 @@
-"""How unusual a record's measurements are: which of them there are, and what they say.
+"""How common a record's measurements are: which were taken, and the last value of each beside the others.
 
-The last value of each quantity as a normal score (0 where it is missing), whether it is there at all, and how many are,
-under one Gaussian (mahalanobis.py). So a record with one ordinary value is strange where every patient of the training
-had thirty, and ordinary where they had few.
+Three measures, each larger where a record is stranger:
+  measured  the Mahalanobis distance of what was measured at all and how often, from the training's habits: a pulse
+            alone, where thirty quantities are usual
+  values    the same of the values, as normal scores under one Gaussian (a Gaussian copula), of those that are there:
+            extremes, and combinations that do not go together
+  oddest    the largest deviation of one value from what all others let expect, in its standard deviations: a swapped
+            unit, a diastolic pressure next to the systolic
+What is missing is integrated out, so that it costs nothing where the training has such gaps too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
+from sklearn.covariance import ledoit_wolf_shrinkage
 
-from ..vitals import FeaturePlan
+from ..vitals import common_codes, latest
 from ..vitals.knots import KNOTS, Knots
 from .inputs import VitalsInputs
-from .mahalanobis import Mahalanobis
 
-LAST = ".last"
+PRIOR_PAIRS = 20  # a correlation is believed as if so many more records had shown none
+LEAST_VARIANCE = 0.05  # of a combination of normal scores: one that never varied may not make all others infinitely far
+CELLS = 4_000_000  # of all matrices that are inverted at a time
 
 
-@dataclass(frozen=True)
-class Density:
-    """columns  int (c,), of the plan's features: the last value of each quantity; knots, of each; space, of all."""
+class VitalsDensity:
+    """Learned by `fit`: quantities_ and others_, the codes with values and those that count as measured alone; knots_
+    of each quantity and correlation_ (Q, Q) of their normal scores; mean_ and precision_ of what is measured, with the
+    logarithm of the number of values last."""
 
-    plan: FeaturePlan
-    columns: np.ndarray
-    knots: tuple[Knots, ...]
-    space: Mahalanobis
+    def fit(self, inputs: VitalsInputs) -> VitalsDensity:
+        """inputs: of at least two records, all with a measurement."""
+        kinds = common_codes(inputs.checked, len(inputs))
+        self.quantities_ = tuple(code for code, kind in kinds.items() if kind == "quantity")
+        self.others_ = tuple(code for code, kind in kinds.items() if kind != "quantity")
+        values, measured = self._columns(inputs)
+        self.knots_ = [Knots.of(column) for column in values.T]
+        self.correlation_ = _correlation(self._scores(values))
+        self.mean_, self.precision_ = _habits(measured)
+        return self
+
+    def novelty(self, inputs: VitalsInputs) -> dict[str, np.ndarray]:
+        """{measure: float (n,)}; NaN where a record has no measurement."""
+        values, measured = self._columns(inputs)
+        apart = measured - self.mean_
+        habits = np.sqrt(((apart @ self.precision_) * apart).mean(axis=1))
+        whole, oddest = self._apart(self._scores(values))
+        found = {"measured": habits, "values": whole, "oddest": oddest}
+        return {name: np.where(inputs.present, one, np.nan) for name, one in found.items()}
+
+    def _columns(self, inputs: VitalsInputs) -> tuple[np.ndarray, np.ndarray]:
+        """The last values float (n, Q), age last, NaN where missing; and what is measured, (n, Q + others + 1)."""
+        last, totals = latest(inputs.checked, len(inputs), (*self.quantities_, *self.others_))
+        there = ~np.isnan(np.column_stack([last, inputs.batch.age_years]))
+        values = np.column_stack([last[:, : len(self.quantities_)], inputs.batch.age_years])
+        return values, np.column_stack([there, np.log1p(totals)])
+
+    def _scores(self, values: np.ndarray) -> np.ndarray:
+        return np.stack([knots.extended(column) for knots, column in zip(self.knots_, values.T)], axis=1)
+
+    def _apart(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float (n,) each: the root mean square Mahalanobis distance of the scores that are there, near 1 for a record
+        like those of the training; and the largest deviation of one from its expectation given the others. 0 without
+        any."""
+        n, size = scores.shape
+        there = ~np.isnan(scores)
+        filled = np.where(there, scores, 0.0)
+        whole, oddest = np.zeros(n), np.zeros(n)
+        for rows in _parts(n, size):
+            both = there[rows, :, None] & there[rows, None, :]
+            # What is missing is cut loose from the rest, with a score of 0: it adds nothing to any sum.
+            precision = np.linalg.inv(np.where(both, self.correlation_, np.eye(size)))
+            pulled = (precision @ filled[rows, :, None])[:, :, 0]
+            of_each = pulled / np.sqrt(np.diagonal(precision, axis1=1, axis2=2))
+            count = np.maximum(there[rows].sum(axis=1), 1)
+            whole[rows] = np.sqrt((filled[rows] * pulled).sum(axis=1) / count)
+            oddest[rows] = np.abs(of_each).max(axis=1)
+        return whole, oddest
+
+    def save(self, folder: Path) -> None:
+        codes = {"quantities": self.quantities_, "others": self.others_}
+        (folder / "codes.json").write_text(json.dumps(codes, indent=1), encoding="utf-8")
+        value, score = np.full((2, len(self.knots_), KNOTS), np.nan)
+        for place, knots in enumerate(self.knots_):
+            value[place, : len(knots.value)], score[place, : len(knots.value)] = knots.value, knots.score
+        arrays = {"value": value, "score": score, "correlation": self.correlation_}
+        arrays |= {"mean": self.mean_, "precision": self.precision_}
+        save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "density.safetensors")
 
     @classmethod
-    def of(cls, inputs: VitalsInputs, plan: FeaturePlan, rows: np.ndarray) -> Density | None:
-        """Of the training records at `rows`; None where the plan has no quantity, or there are too few records."""
-        columns = np.array([i for i, name in enumerate(plan.names) if name.endswith(LAST)], dtype=np.int64)
-        if not len(columns) or len(rows) < 2:
-            return None
-        x = inputs.columns(plan)[np.ix_(rows, columns)]
-        knots = tuple(Knots.of(column) for column in x.T)
-        return cls(plan, columns, knots, Mahalanobis.of(_described(x, knots)))
-
-    def novelty(self, inputs: VitalsInputs, present: np.ndarray) -> np.ndarray:
-        """float (n,), NaN where not `present`."""
-        out = np.full(len(inputs), np.nan)
-        if present.any():
-            x = inputs.columns(self.plan)[present][:, self.columns]
-            out[present] = self.space.distance(_described(x, self.knots))
-        return out
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        value, score = np.full((2, len(self.knots), KNOTS), np.nan)
-        for column, knots in enumerate(self.knots):
-            value[column, : len(knots.value)], score[column, : len(knots.value)] = knots.value, knots.score
-        return {"columns": self.columns, "value": value, "score": score, **self.space.arrays("space.")}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], plan: FeaturePlan) -> Density:
-        known = ([row[~np.isnan(row)] for row in arrays[name]] for name in ("value", "score"))
-        knots = tuple(Knots(tuple(value.tolist()), tuple(score.tolist())) for value, score in zip(*known, strict=True))
-        return cls(plan, arrays["columns"], knots, Mahalanobis.from_arrays(arrays, "space."))
+    def load(cls, folder: Path) -> VitalsDensity:
+        density = cls()
+        codes = json.loads((folder / "codes.json").read_text(encoding="utf-8"))
+        density.quantities_, density.others_ = tuple(codes["quantities"]), tuple(codes["others"])
+        arrays = load_file(folder / "density.safetensors")
+        known = ([row[~np.isnan(row)].tolist() for row in arrays[name]] for name in ("value", "score"))
+        density.knots_ = [Knots(tuple(value), tuple(score)) for value, score in zip(*known)]
+        density.correlation_, density.mean_ = arrays["correlation"], arrays["mean"]
+        density.precision_ = arrays["precision"]
+        return density
 
 
-def _described(x: np.ndarray, knots: tuple[Knots, ...]) -> np.ndarray:
-    """float (n, c) -> (n, 2 c + 1): normal scores with 0 where missing, what is there, and the share of it."""
-    scores = np.column_stack([one.scores(column) for one, column in zip(knots, x.T, strict=True)])
-    there = ~np.isnan(x)
-    return np.hstack([np.nan_to_num(scores), there, there.mean(axis=1, keepdims=True)])
+def _correlation(scores: np.ndarray) -> np.ndarray:
+    """float (Q, Q): of normal scores (n, Q), each pair by the records that have both, shrunk, positive definite."""
+    there = ~np.isnan(scores)
+    filled = np.where(there, scores, 0.0)
+    pairs = there.T.astype(float) @ there
+    found = (filled.T @ filled) / (pairs + PRIOR_PAIRS)
+    np.fill_diagonal(found, 1.0)
+    variances, axes = np.linalg.eigh(found)
+    found = (axes * np.maximum(variances, LEAST_VARIANCE)) @ axes.T
+    scale = np.sqrt(np.diag(found))
+    return found / scale[:, None] / scale
+
+
+def _habits(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (P,) and the inverse covariance (P, P) of what is measured, (n, P), the count of values last.
+
+    The correlations are shrunk (Ledoit & Wolf, J. Multivariate Analysis 88:365, 2004). What all or no training records
+    have varies as if one more had been otherwise.
+    """
+    n = len(measured)
+    mean = measured.mean(axis=0)
+    apart = measured - mean
+    deviation = np.sqrt((apart**2).mean(axis=0))
+    standard = apart / np.where(deviation > 0, deviation, 1.0)
+    shrinkage = ledoit_wolf_shrinkage(standard, assume_centered=True)
+    correlation = (1 - shrinkage) * (standard.T @ standard) / n
+    np.fill_diagonal(correlation, 1.0)
+    share = (measured[:, :-1].sum(axis=0) + 1) / (n + 2)
+    scale = np.append(np.sqrt(share * (1 - share)), max(deviation[-1], 1 / np.sqrt(n)))
+    return mean, np.linalg.inv(correlation) / scale[:, None] / scale
+
+
+def _parts(n: int, size: int) -> Iterator[slice]:
+    rows = max(1, CELLS // max(size, 1) ** 2)
+    return (slice(start, start + rows) for start in range(0, n, rows))

@@ -71,31 +71,17 @@ class WordFeatures:
 
     def mostly_unknown(self, notes: Notes) -> list[tuple[int, Problem]]:
         """MOSTLY_UNKNOWN for each record over half of whose distinct words are none of the vocabulary."""
-        return [
-            (row, Problem("MOSTLY_UNKNOWN", "notes", "over half of the words are unknown to the model"))
-            for row, (unknown, known) in self._counted(notes).items()
-            if unknown > known
-        ]
-
-    def unknown_share(self, notes: Notes) -> np.ndarray:
-        """float (n,), above 0: the share of each record's distinct words that are none of the vocabulary, drawn to 0
-        where there are few words. A record without a word has the largest share."""
-        out = np.ones(notes.n)
-        for row, (unknown, known) in self._counted(notes).items():
-            if unknown + known:
-                out[row] = (unknown + 0.05) / (unknown + known + 1)
-        return out
-
-    def _counted(self, notes: Notes) -> dict[int, tuple[int, int]]:
-        """{record: distinct words that are none of the vocabulary, and that are}."""
-        vocabulary = {term.rpartition(MARK)[2] for term in self.vocabulary_["words"] if " " not in term}
+        known = {term.rpartition(MARK)[2] for term in self.vocabulary_["words"] if " " not in term}
         of_sentence = [{word for _, word in words(sentence)} for sentence in notes.sentences.distinct]
         held: dict[int, set[str]] = {}
         rows = notes.record[notes.sentences.note].tolist()
         for row, sentence in zip(rows, notes.sentences.sentence.tolist(), strict=True):
             held.setdefault(row, set()).update(of_sentence[sentence])
-        unknown = {row: sum(word not in vocabulary for word in found) for row, found in held.items()}
-        return {row: (unknown[row], len(held[row]) - unknown[row]) for row in held}
+        return [
+            (row, Problem("MOSTLY_UNKNOWN", "notes", "over half of the words are unknown to the model"))
+            for row, found in held.items()
+            if sum(word not in known for word in found) * 2 > len(found)
+        ]
 
     def save(self, folder: Path) -> None:
         state = {"per": self.per, "min_count": self.min_count, "vocabulary": self.vocabulary_}

@@ -11,6 +11,7 @@ from multimodal.model.site_calibration import SUMMARY
 from multimodal.records import RULES, shown
 
 from ..model.baselines import DISPLAY
+from ..model.trusting import stopped_line
 
 if TYPE_CHECKING:
     from multimodal.leakage import Audit
@@ -133,15 +134,8 @@ def cross_fitted_table(model: ClinicalModel) -> str:
         "calibration that were fitted without that patient, and decided at a threshold\n"
         "that was chosen on the other folds."
     )
-    kept_back = textwrap.fill(_kept_back(model), 80)
+    kept_back = textwrap.fill(f"{stopped_line(model.summary_['gates'])}.", 80)
     return "\n".join([head, "", figures_table(model.figures_), "", kept_back, *([""] if said else []), *said])
-
-
-def _kept_back(model: ClinicalModel) -> str:
-    """What share of the training records the gates stop."""
-    stopped = model.summary_["stopped"]
-    parts = ", ".join(f"{gate} {share:.1%}" for gate, share in stopped.items() if gate != "any")
-    return f"Out of fold the gates keep back {stopped['any']:.1%} of the training records: {parts}."
 
 
 def audit_text(found: Audit) -> str:
@@ -240,8 +234,26 @@ def description(model: ClinicalModel) -> str:
             for unit, one in zip(model.stack_.units, model.stack_.calibrators, strict=True)
         ]
     )
-    lines += ["", "silence", *textwrap.wrap(_kept_back(model), 80, initial_indent="  ", subsequent_indent="  ")]
+    lines += ["", "gates: where it makes no decision", *(f"  {line}" for line in _gates(model))]
     return "\n".join(lines)
+
+
+def _gates(model: ClinicalModel) -> list[str]:
+    """The limits of the gates."""
+    gates = model.gates_
+    if not gates.rate:
+        return ["switched off (trust.false_alarms = 0)"]
+    lines = [f"SET_UNVALIDATED  a set of inputs that fewer than {gates.min_records} training records have"]
+    for modality in model.modalities:
+        limits = gates.inputs[modality].limits if modality in gates.inputs else {}
+        said = ", ".join(f"{name} {limit:.3g}" for name, limit in limits.items())
+        lines.append(f"NOVEL_INPUT      {modality} beyond {said or 'no limit: too few training records'}")
+    several = f"{min(gates.records)} inputs or more" if gates.records else "no limit: too few training records"
+    lines.append(f"NOVEL_RECORD     {several} together more unusual than the training's")
+    pairs = ", ".join(gates.pairs) or "no limit: too few training records"
+    lines.append(f"CONTRADICTION    between {pairs}")
+    lines.append(f"each limit stops at most {100 * gates.rate:.3g} % of records like the training's;")
+    return [part for line in lines for part in textwrap.wrap(line, 78, subsequent_indent=" " * 17)]
 
 
 def _origin_of_weights(model: ClinicalModel) -> list[str]:

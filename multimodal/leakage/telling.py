@@ -18,7 +18,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ..encoders.tabular import few_threads, no_empty_column
-from ..trust.bootstrap import interval, patient_weights
+from ..trust.bootstrap import draw, interval
 from ..trust.metrics import auroc, weighted_metrics
 from .findings import CAUTION, LEAK, NAMED, Severity
 
@@ -96,7 +96,7 @@ def telling(
     zeros = np.zeros(len(y))
     samples = [
         weighted_metrics(y, score, zeros, weights, is_probability=False)["auroc"]
-        for weights in patient_weights(patients, resamples=RESAMPLES)
+        for weights in draw(patients, resamples=RESAMPLES).weights()
     ]
     low, high = interval(np.concatenate(samples), level=LEVEL)
     if low is None:

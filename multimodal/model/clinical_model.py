@@ -26,7 +26,6 @@ from ..records import (
 )
 from ..sources import Cohort
 from ..trust.fallback import NONE, fall_back
-from ..trust.gates import Novelty
 from ..trust.tabulate import Answers
 from ..trust.thresholds import rule_of
 from ..vitals import without_free_text
@@ -53,7 +52,7 @@ class ClinicalModel:
     group; figures_ the cross-fitted figures; summary_ what it was trained on; own_measurements_ the codes that the
     training cohort added to the measurement table; audit_ what the leakage audit found, see auditing.py; patients_
     whom it was trained on, and pretraining_patients_ whom what it began with, {option: patients} of those that say;
-    encoders_, stack_, conformal_, gates_, baselines_.
+    encoders_, densities_, stack_, conformal_, gates_, baselines_.
     """
 
     def __init__(self, config: Config | None = None):
@@ -75,7 +74,7 @@ class ClinicalModel:
         self.config_ = self.config or Config()
         fitted = train(cohort, self.config_, progress, report, kept_in and Path(kept_in))
         self.targets_: dict[str, Target] = dict(fitted.targets)
-        self.encoders_ = fitted.encoders
+        self.encoders_, self.densities_ = fitted.encoders, fitted.densities
         self.stack_ = fitted.stack
         self.thresholds_ = fitted.thresholds
         self.conformal_, self.gates_ = fitted.conformal, fitted.gates
@@ -198,27 +197,20 @@ class ClinicalModel:
         """The log-odds with every set of modalities shown, and what was found on the way."""
         batch = self.with_own_measurements(batch)
         inputs = {modality: read(batch, modality, self.config_, self.targets_.values()) for modality in self.modalities}
-        found = gather(self.encoders_, inputs, precision)
+        found = gather(self.encoders_, self.densities_, inputs, precision)
         z = self.stack_.z(found.evidence)
         read_problems = [problem for one in inputs.values() for problem in one.problems]
-        abstained, why = self.abstentions(found.novelty, found.present, z)
+        abstained, stops = self.gates_.judge(found.novelty, z, found.present)
         return Scores(
             present=found.present,
             value=self.stack_.value(z, found.present),
-            problems=[*batch.problems, *read_problems, *found.problems, *why],
+            problems=[*batch.problems, *read_problems, *found.problems, *stops],
             abstained=abstained,
             provenance=found.provenance,
             z=z,
             inputs=inputs,
             rules=score_rules(batch, inputs, convert_suspect=self.config_.vitals.convert_suspect),
         )
-
-    def abstentions(
-        self, novelty: Novelty, present: np.ndarray, z: np.ndarray
-    ) -> tuple[np.ndarray, Sequence[tuple[int, Problem]]]:
-        """object (n,), the reason code where the model does not decide, else None; and what the gates found."""
-        verdict = self.gates_.judge(novelty, present, z)
-        return np.where(present.any(axis=1), verdict.reasons, "NO_INPUT"), verdict.problems
 
     def prediction_sets(
         self, probability: np.ndarray, present: np.ndarray, coverage: float | None = None

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..encoders import ENCODERS, encoder_class
+from ..encoders import DENSITIES, ENCODERS, density_class, encoder_class
 from .config import Config
 from .kept_work import FoldEvidence, KeptWork
+from .scoring import by_measure
 
 PRETRAINED = "pretrained"
 
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """evidence: {modality: float (n, C, T)} out of fold, NaN where absent; present: bool (n, M);
-    novelty: {modality: {"encoder.measure": float (n,)}} out of fold; encoders: {modality: {name: fitted on all}}."""
+    """Out of fold: evidence {modality: float (n, C, T)}, NaN where absent; present bool (n, M); novelty
+    {modality: {"ENCODER.measure": float (n,)}}, NaN where absent.
+
+    Fitted on everything: encoders and densities, {modality: {name: one}}.
+    """
 
     evidence: Mapping[str, np.ndarray]
     present: np.ndarray
     novelty: Mapping[str, Mapping[str, np.ndarray]]
     encoders: Mapping[str, Mapping[str, Any]]
+    densities: Mapping[str, Mapping[str, Any]]
+
+
+class _Fitted(NamedTuple):
+    """One encoder: log_odds float (n, T), present bool (n,) and novelty {measure: float (n,)} out of fold, and the one
+    that is fitted on everything."""
+
+    log_odds: np.ndarray
+    present: np.ndarray
+    novelty: Mapping[str, np.ndarray]
+    encoder: Any
 
 
 @dataclass(frozen=True)
@@ -44,10 +59,7 @@ class _Work:
 def new_encoder(name: str, config: Config, on_step: Callable[[], None] = lambda: None) -> Any:
     """An unfitted encoder with the options of its modality."""
     options = getattr(config, ENCODERS[name].modality).model_dump()
-    encoder = encoder_class(name).from_options(options, device=config.train.device, on_step=on_step)
-    if hasattr(encoder, "measures_novelty"):
-        encoder.measures_novelty = name == options["encoders"][0]
-    return encoder
+    return encoder_class(name).from_options(options, device=config.train.device, on_step=on_step)
 
 
 def cross_fit(
@@ -66,35 +78,48 @@ def cross_fit(
     trainings. What `kept` holds of an earlier run is not trained again.
     """
     work = _Work(targets, y, groups, folds, config, advance, kept)
-    evidence, present, novelty, encoders = {}, [], {}, {}
+    evidence, present, novelty, encoders, densities = {}, [], {}, {}, {}
     with tempfile.TemporaryDirectory() as scratch:
         for modality, whole in inputs.items():
-            fitted = [
-                _cross_fit_encoder(work, name, whole, _pretrained(work, name, whole, Path(scratch)))
+            fitted = {
+                name: _cross_fit_encoder(work, name, whole, _pretrained(work, name, whole, Path(scratch)))
                 for name in getattr(config, modality).encoders
-            ]
-            names = getattr(config, modality).encoders
-            evidence[modality] = np.stack([outside.log_odds for outside, _ in fitted], axis=1)
-            present.append(np.all([outside.present for outside, _ in fitted], axis=0))
-            novelty[modality] = named_measures(names, [outside.novelty for outside, _ in fitted])
-            encoders[modality] = dict(zip(names, (one for _, one in fitted), strict=True))
-    return CrossFitted(evidence, np.stack(present, axis=1), novelty, encoders)
+            }
+            evidence[modality] = np.stack([one.log_odds for one in fitted.values()], axis=1)
+            present.append(np.all([one.present for one in fitted.values()], axis=0))
+            encoders[modality] = {name: one.encoder for name, one in fitted.items()}
+            measured = {name: _cross_fit_density(work, name, whole) for name in densities_of(modality)}
+            densities[modality] = {name: density for name, (_, density) in measured.items()}
+            by_name = {name: one.novelty for name, one in fitted.items()}
+            by_name |= {name: found for name, (found, _) in measured.items()}
+            novelty[modality] = by_measure(by_name)
+    return CrossFitted(evidence, np.stack(present, axis=1), novelty, encoders, densities)
 
 
-def named_measures(encoders: Iterable[str], novelty: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """{"encoder.measure": float (n,)} of what each encoder of a modality measures."""
-    return {
-        f"{encoder}.{measure}": values
-        for encoder, measures in zip(encoders, novelty, strict=True)
-        for measure, values in measures.items()
-    }
+def densities_of(modality: str) -> list[str]:
+    """The names of what measures how common an input of this modality is, whichever encoders are on."""
+    return [name for name, entry in DENSITIES.items() if entry.modality == modality]
 
 
-def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -> tuple[FoldEvidence, Any]:
-    """What it says of all records, out of fold; the encoder fitted on everything.
+def _cross_fit_density(work: _Work, name: str, whole: Any) -> tuple[dict[str, np.ndarray], Any]:
+    """{measure: float (n,)} out of fold, and the density fitted on everything: it takes seconds, so it is not kept."""
+    novelty: dict[str, np.ndarray] = {}
+    for fold in np.unique(work.folds):
+        outside = np.flatnonzero(work.folds == fold)
+        inside = np.flatnonzero((work.folds != fold) & whole.present)
+        density = density_class(name)().fit(whole.take(inside))
+        _place(density.novelty(whole.take(outside)), outside, novelty, len(work.y))
+    return novelty, density_class(name)().fit(whole.take(np.flatnonzero(whole.present)))
 
-    whole: the inputs of its modality; begin: what its pretraining wrote, if it has one.
-    """
+
+def _place(found: Mapping[str, np.ndarray], rows: np.ndarray, into: dict[str, np.ndarray], n: int) -> None:
+    """Each measure of the records at `rows` at its place in (n,), NaN elsewhere."""
+    for measure, values in found.items():
+        into.setdefault(measure, np.full(n, np.nan))[rows] = values
+
+
+def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -> _Fitted:
+    """whole: the inputs of its modality; begin: what its pretraining wrote, if it has one."""
     log_odds, present = np.full(work.y.shape, np.nan), np.zeros(len(work.y), dtype=bool)
     novelty: dict[str, np.ndarray] = {}
     steps = []
@@ -106,14 +131,13 @@ def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -
             inside = np.flatnonzero((work.folds != fold) & whole.present)
             model, taken = _fitted(work, name, whole, inside, None, f"{label}.{fold}", begin)
             answer = model.encode(whole.take(outside))
-            found = FoldEvidence(answer.log_odds, answer.present, answer.novelty, taken)
+            found = FoldEvidence(answer.log_odds, answer.present, taken, answer.novelty)
             work.kept.keep_evidence(f"{label}.{fold}", found)
         else:
             work.advance(name, 1.0)
         steps.append(found.steps)
         log_odds[outside], present[outside] = found.log_odds, found.present
-        for measure, values in found.novelty.items():
-            novelty.setdefault(measure, np.full(len(work.y), np.nan))[outside] = values
+        _place(found.novelty, outside, novelty, len(work.y))
     model = work.kept.encoder(f"{label}.all", name, work.config.train.device)
     if model is None:
         # As many steps as the folds took: a longer training would shift the evidence the head has learnt on.
@@ -122,7 +146,7 @@ def _cross_fit_encoder(work: _Work, name: str, whole: Any, begin: Path | None) -
         work.kept.keep_encoder(f"{label}.all", model)
     else:
         work.advance(name, 1.0)
-    return FoldEvidence(log_odds, present, novelty, None), model
+    return _Fitted(log_odds, present, novelty, model)
 
 
 def _pretrained(work: _Work, name: str, whole: Any, scratch: Path) -> Path | None:

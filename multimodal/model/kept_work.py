@@ -16,7 +16,7 @@ import json
 import platform
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -48,8 +48,8 @@ class FoldEvidence:
 
     log_odds: np.ndarray
     present: np.ndarray
-    novelty: Mapping[str, np.ndarray]
     steps: int | None
+    novelty: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,15 @@ class KeptWork:
             return None
         arrays = load_file(place / "evidence.safetensors")
         steps = json.loads((place / "steps.json").read_text(encoding="utf-8"))
-        novelty = {name.removeprefix(NOVELTY): array for name, array in arrays.items() if name.startswith(NOVELTY)}
-        return FoldEvidence(arrays["log_odds"], arrays["present"], novelty, steps)
+        novelty = {
+            name.removeprefix(NOVELTY): array for name, array in sorted(arrays.items()) if name.startswith(NOVELTY)
+        }
+        return FoldEvidence(arrays["log_odds"], arrays["present"], steps, novelty)
 
     def keep_evidence(self, label: str, found: FoldEvidence) -> None:
         def write(folder: Path) -> None:
             arrays = {"log_odds": found.log_odds, "present": found.present}
-            arrays |= {f"{NOVELTY}{name}": values for name, values in found.novelty.items()}
+            arrays |= {f"{NOVELTY}{name}": array for name, array in found.novelty.items()}
             save_file(
                 {name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "evidence.safetensors"
             )

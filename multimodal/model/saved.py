@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from ..encoders import encoder_class
+from ..encoders import density_class, encoder_class
 from ..fusion.blend import Blend
 from ..fusion.head import Head
 from ..records import MeasurementKind, ModelError, Problem, Target
@@ -44,10 +44,10 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
         "targets": [target.model_dump(mode="json") for target in model.targets_.values()],
         "modalities": model.modalities,
         "encoders": {modality: list(named) for modality, named in model.encoders_.items()},
+        "densities": {modality: list(named) for modality, named in model.densities_.items()},
         "units": stack.units,
         "own_measurements": [_finite(kind) for kind in model.own_measurements_.values()],
         "summary": model.summary_,
-        "gates": model.gates_.to_json(),
         "problems": [problem._asdict() for problem in model.problems_],
         "audit": model.audit_,
         "figures": model.figures_,
@@ -66,10 +66,12 @@ def write_model(model: ClinicalModel, folder: Path) -> str:
         for part in ("weights", "intercept", "limit"):
             arrays[f"blend.{modality}.{part}"] = getattr(blend, part)
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "fusion.safetensors")
-    for named in model.encoders_.values():
-        for name, encoder in named.items():
-            (folder / "encoders" / name).mkdir(parents=True)
-            encoder.save(folder / "encoders" / name)
+    _write_json(folder / "gates.json", model.gates_.to_json())
+    for kind, fitted in (("encoders", model.encoders_), ("densities", model.densities_)):
+        for named in fitted.values():
+            for name, one in named.items():
+                (folder / kind / name).mkdir(parents=True)
+                one.save(folder / kind / name)
     (folder / "baselines").mkdir()
     model.baselines_.save(folder / "baselines")
     return write_manifest(folder)
@@ -95,12 +97,16 @@ def read_model(model: ClinicalModel, folder: Path, device: str) -> None:
     model.stack_ = _stack_of(state, arrays)
     model.thresholds_ = arrays["thresholds"]
     model.conformal_ = Conformal.from_arrays(arrays, state["units"])
-    model.gates_ = Gates.from_json(state["gates"])
     model.baseline_thresholds_ = _under("baseline.", arrays)
     model.encoders_ = {
         modality: {name: encoder_class(name).load(folder / "encoders" / name, device=device) for name in names}
         for modality, names in state["encoders"].items()
     }
+    model.densities_ = {
+        modality: {name: density_class(name).load(folder / "densities" / name) for name in names}
+        for modality, names in state["densities"].items()
+    }
+    model.gates_ = Gates.from_json(json.loads((folder / "gates.json").read_text(encoding="utf-8")))
     model.baselines_ = Baselines.load(folder / "baselines")
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from ..encoders.inputs import READERS
 from ..records import Batch, Problem, Provenance, RuleScores, Target
 from .config import Config
-from .cross_fitting import named_measures
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Scores:
 
     present    bool (n, M)
     value      float (2 ** M, n, T): log-odds with only the modalities of a set shown; bit m is modality m, [0] the base
-    problems   (record index, Problem), of the batch, the readers and the encoders
+    problems   (record index, Problem), of the batch, the readers, the encoders and the gates
     abstained  object (n,): a reason code, or None
     provenance (record index, Provenance), in the order of the modalities, of each as read
     z          float (n, M, T), calibrated log-odds minus the base; inputs: what the readers made of the batch
@@ -60,10 +59,19 @@ def provenance_of(
     return [(row, Provenance(where=where, facts=facts)) for row, where, facts in told if facts]
 
 
+def by_measure(novelty: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """{encoder or density: {measure: float (n,)}} -> {"ENCODER.measure": float (n,)}, in an order of its own."""
+    return {f"{name}.{measure}": found[measure] for name, found in novelty.items() for measure in sorted(found)}
+
+
 @dataclass(frozen=True)
 class Gathered:
-    """What the encoders say of n records: evidence {modality: float (n, C, T)}, present bool (n, M), novelty {modality:
-    {"encoder.measure": float (n,)}}, their problems, and what was read of the inputs."""
+    """What the encoders and densities say of n records.
+
+    evidence    {modality: float (n, C, T)};  present  bool (n, M)
+    novelty     {modality: {"ENCODER.measure": float (n,)}}
+    problems    (record index, Problem), the encoders';  provenance  (record index, Provenance), of what was read
+    """
 
     evidence: Mapping[str, np.ndarray]
     present: np.ndarray
@@ -72,15 +80,23 @@ class Gathered:
     provenance: Sequence[tuple[int, Provenance]]
 
 
-def gather(encoders: Mapping[str, Mapping[str, Any]], inputs: Mapping[str, Any], precision: str) -> Gathered:
+def gather(
+    encoders: Mapping[str, Mapping[str, Any]],
+    densities: Mapping[str, Mapping[str, Any]],
+    inputs: Mapping[str, Any],
+    precision: str,
+) -> Gathered:
+    """encoders, densities: {modality: {name: fitted}}, of the modalities to listen to."""
     evidence, present, novelty, problems, facts = {}, [], {}, [], []
-    for modality, named in encoders.items():
-        found = [encoder.encode(inputs[modality], precision=precision) for encoder in named.values()]
-        evidence[modality] = np.stack([one.log_odds for one in found], axis=1)
-        present.append(np.all([one.present for one in found], axis=0))
-        novelty[modality] = named_measures(named, [one.novelty for one in found])
-        said = [problem for one in found for problem in one.problems]
+    for modality, by_name in encoders.items():
+        found = {name: encoder.encode(inputs[modality], precision=precision) for name, encoder in by_name.items()}
+        evidence[modality] = np.stack([one.log_odds for one in found.values()], axis=1)
+        present.append(np.all([one.present for one in found.values()], axis=0))
+        measured = {name: one.novelty for name, one in found.items()}
+        measured |= {name: density.novelty(inputs[modality]) for name, density in densities[modality].items()}
+        novelty[modality] = by_measure(measured)
+        said = [problem for one in found.values() for problem in one.problems]
         # Two encoders of one modality may say the same of a record: once is enough.
         problems += dict.fromkeys(said) if len(found) > 1 else said
-        facts += [fact for one in found for fact in one.facts]
+        facts += [fact for one in found.values() for fact in one.facts]
     return Gathered(evidence, np.stack(present, axis=1), novelty, problems, provenance_of(inputs, facts))

@@ -30,7 +30,7 @@ from .partial import check_run, start_run
 from .scoring import read
 from .seen_patients import SeenPatients, among_any, begun_with, seen_by_pretraining
 from .stack import Stack, exclusive_units, fit_stack
-from .trusting import fit_trust
+from .trusting import fit_trust, stopped_line
 
 MIN_LABELS = 10
 
@@ -41,6 +41,7 @@ class Trained:
 
     targets: Mapping[str, Target]
     encoders: Mapping[str, Mapping[str, Any]]
+    densities: Mapping[str, Mapping[str, Any]]
     stack: Stack
     thresholds: np.ndarray
     conformal: Conformal
@@ -150,6 +151,7 @@ def train(
         return _thresholds(rules, labels[usable], probability[usable], units)
 
     trust = fit_trust(outside, fitted, stack, labels, folds, list(targets), config)
+    report(stopped_line(trust.stopped))
     scored, thresholds, baseline_thresholds = as_scored(outside, choose, cohort, targets, labels, fitted, folds, units)
     bedside = score_rules(batch, inputs, convert_suspect=config.vitals.convert_suspect)
     every = {**scored.baselines, **rule_answers(bedside, len(targets))}
@@ -157,6 +159,7 @@ def train(
     return Trained(
         targets=targets,
         encoders=fitted.encoders,
+        densities=fitted.densities,
         stack=stack,
         thresholds=thresholds,
         conformal=trust.conformal,
@@ -168,7 +171,7 @@ def train(
         figures=tabulate(scored, random_state=config.train.seed),
         summary={
             **_summary(cohort, batch, targets, labels, fitted, stack, groups),
-            "stopped": {gate: round(share, 4) for gate, share in trust.stopped.items()},
+            "gates": trust.stopped,
         },
         problems=problems,
         own_measurements=learnt_additions(batch.table),

@@ -29,7 +29,8 @@ BATCH = 256
 class Heard:
     """What one modality of one record said.
 
-    digest  of its items; z: float (T,), calibrated log-odds minus the base, NaN where absent; novelty, by measure
+    digest  of its items; z: float (T,), calibrated log-odds minus the base, NaN where absent
+    novelty {"ENCODER.measure": how unusual it is}, NaN where absent
     latest  {measurement: its last value}, of modalities that have such
     """
 
@@ -75,12 +76,8 @@ class Watch:
         present = np.array([[one.present for one in row] for row in heard], dtype=bool)
         z = np.array([[one.z for one in row] for row in heard])
         rows, places = list(enumerate(heard)), range(len(self.model.modalities))
-        novelty = {
-            modality: {name: np.array([row[m].novelty[name] for row in heard]) for name in heard[0][m].novelty}
-            for m, modality in enumerate(self.model.modalities)
-            if heard
-        }
-        abstained, why = self.model.abstentions(novelty, present, z)
+        novelty = {m: _columns([row[place].novelty for row in heard]) for place, m in enumerate(self.model.modalities)}
+        abstained, stops = self.model.gates_.judge(novelty, z, present)
         scores = Scores(
             present=present,
             value=self.model.stack_.value(z, present),
@@ -88,7 +85,7 @@ class Watch:
                 *batch.problems,
                 *((i, problem) for m in places for i, row in rows for problem in row[m].read_problems),
                 *((i, problem) for m in places for i, row in rows for problem in row[m].encoder_problems),
-                *why,
+                *stops,
             ],
             abstained=abstained,
             provenance=[(i, found) for m in places for i, row in rows for found in row[m].provenance],
@@ -122,25 +119,30 @@ class Watch:
             return new
         model = self.model
         inputs = {modality: read(batch.take(rows), modality, model.config_, model.targets_.values())}
-        named = {modality: model.encoders_[modality]}
-        said = gather(named, inputs, self.precision)
-        z = calibrated(model.stack_.blends, [modality], model.stack_.base, model.stack_.units, said.evidence)[:, 0]
-        read_problems, encoder_problems = (by_record(f, len(rows)) for f in (inputs[modality].problems, said.problems))
-        provenance, latest = by_record(said.provenance, len(rows)), [dict[str, Any]() for _ in rows]
+        encoders, densities = {modality: model.encoders_[modality]}, {modality: model.densities_[modality]}
+        found = gather(encoders, densities, inputs, self.precision)
+        z = calibrated(model.stack_.blends, [modality], model.stack_.base, model.stack_.units, found.evidence)[:, 0]
+        read_problems, encoder_problems = (by_record(f, len(rows)) for f in (inputs[modality].problems, found.problems))
+        provenance, latest = by_record(found.provenance, len(rows)), [dict[str, Any]() for _ in rows]
         for i, name, value in inputs[modality].latest():
             latest[i][name] = value
         for i, row in enumerate(rows.tolist()):
             self._heard[batch.record_ids[row], modality] = Heard(
                 digests[row],
-                bool(said.present[i, 0]),
+                bool(found.present[i, 0]),
                 z[i],
-                {measure: float(values[i]) for measure, values in said.novelty[modality].items()},
+                {name: float(values[i]) for name, values in found.novelty[modality].items()},
                 read_problems[i],
                 encoder_problems[i],
                 provenance[i],
                 latest[i],
             )
         return new
+
+
+def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, np.ndarray]:
+    """{measure: float (n,)}; the rows have the same measures."""
+    return {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
 
 
 def _all_latest(

@@ -53,7 +53,7 @@ def answer_html(
         parts += [_decided(prediction), _scores(prediction)]
     else:
         if prediction.abstained:
-            parts.append(f'<p class="mm-none"><b>The model does not decide.</b> {_meaning(prediction.abstained)}</p>')
+            parts.append(f'<p class="mm-none"><b>The model does not decide.</b> {_silent(prediction)}</p>')
             parts.append(_decided(prediction))
         if plain:
             parts.append(_table(model, prediction, plain, "Probability"))
@@ -300,6 +300,14 @@ def _sentence(problem, place: str) -> str:
     found = problem.message.rstrip(".")
     remedy = REASONS[problem.code].remedy
     return f"<b>{escape(place)}:</b> {escape(found)}. {escape(remedy)} <code>{escape(problem.code)}</code>"
+
+
+def _silent(prediction: Prediction) -> str:
+    """What the gate that named the reason found, and what to do."""
+    for problem in prediction.warnings:
+        if problem.code == prediction.abstained:
+            return _sentence(problem, placed(problem.where, ()))
+    return _meaning(prediction.abstained)
 
 
 def _meaning(code: str) -> str:

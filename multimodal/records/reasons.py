@@ -119,17 +119,20 @@ _TABLE: dict[Literal["refuse", "warn"], dict[str, tuple[str, str]]] = {
         "NOT_FINITE": ("pixels that are not finite numbers, read as padding", "Nothing: check the picture."),
         "MISLABELLED": ("the content is another format than the name says", "Nothing: the content decides."),
         "SET_UNVALIDATED": (
-            "modalities that hardly any training record had together",
-            "Give more of the record, or train with such records.",
+            "no decision: too few training records have just these inputs to know how good an answer is",
+            "Give more of the record, or train on records that have this set.",
         ),
         "NOVEL_INPUT": (
-            "an input unlike those that the model was trained on",
-            "Check that it is the right kind of input, whole and unaltered.",
+            "no decision: an input is stranger than those of the training",
+            "Check that it is of the right kind and of this patient; else the model is not made for it.",
         ),
-        "NOVEL_RECORD": ("inputs that together are unlike those of the training", "Check that all are of one patient."),
+        "NOVEL_RECORD": (
+            "no decision: several inputs are unusual at once, compared with the training",
+            "Check that all inputs are right and of this patient; else the model is not made for it.",
+        ),
         "CONTRADICTION": (
-            "modalities that contradict each other more than in the training",
-            "Check that all inputs are of one patient and one time.",
+            "no decision: two inputs contradict each other more than in the training",
+            "Check that both are of this patient and of the same time; else look at each by itself.",
         ),
         "PRETRAINED_ON_HELD_OUT": (
             "what the model began with has seen patients held out; `evaluate` leaves these out",

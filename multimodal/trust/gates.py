@@ -1,294 +1,199 @@
-"""When the model stays silent: inputs, or records, unlike those that it was trained and checked on.
+"""Gates: the records on which the model keeps its decision back, and why.
 
-Four gates, fitted on what the training records looked like to models that had not seen them. None reads a label.
-  SET_UNVALIDATED  so few training records had these modalities that nobody knows how good the answer is
-  NOVEL_INPUT      a modality's input is stranger than those of the training, by one of its encoders' measures
-  NOVEL_RECORD     no single input is that strange, but all together are
-  CONTRADICTION    two modalities speak against each other more strongly than in the training
-A limit lets through all but a stated share of the training records (`trust.false_alarms`); with fewer records than that
-share can tell, all of them. Several gates together stop more than one share; `train` prints how many.
-
-What they do not do: tell whether an answer is right, or find every manipulated input.
+Four gates, in this order; the first that stops a record names the reason:
+  SET_UNVALIDATED  too few training records have this set of modalities: how good an answer is there, nobody has seen
+  NOVEL_INPUT      the input of one modality is stranger than those of the training
+  NOVEL_RECORD     several modalities are unusual at once
+  CONTRADICTION    two modalities speak for and against a target, more strongly than in the training
+They look at novelty, calibrated log-odds and presence, never at labels, never at other records. Their limits are fixed
+on the training records, each answered out of fold: see limits.py for the share that they stop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ..records import Problem
+from .limits import joint_limits
+from .strangeness import InputLimits, Novelty, contradiction, of_present, spread, together
 
-Novelty = Mapping[str, Mapping[str, np.ndarray]]
-"""{modality: {measure: float (n,)}}, larger is stranger, NaN where it is not known."""
-ORDER = ("SET_UNVALIDATED", "NOVEL_INPUT", "NOVEL_RECORD", "CONTRADICTION")
-LEAST = 1e-12
+NO_INPUT = "NO_INPUT"
+GATES = ("SET_UNVALIDATED", "NOVEL_INPUT", "NOVEL_RECORD", "CONTRADICTION")
+"""In the order in which they name the reason."""
+USUAL = 1.0  # however rarely the training's modalities contradict each other, both sides have to be as strong as usual
+
+Stop = tuple[int, Problem]
+"""A record's index, and what a gate says of it."""
 
 
 @dataclass(frozen=True)
 class Gates:
-    """Limits of M modalities.
+    """The limits of all gates, as `fit_gates` finds them.
 
-    counts   int (2 ** M,), the training records that have at least each set; fewer than `fewest`: not validated
-    limits   {modality: {measure: limit}}; middle, spread {modality: float}, of the log of the largest ratio to a limit
-    overall  the limit of the whole record's strangeness; strength float (M, T), how strongly each modality speaks
-    contradiction  the limit of the strength, in those, with which two modalities speak against each other
+    rate, min_records  what they were fitted for
+    sets       {"a+b": training records that have at least these modalities}
+    inputs     {modality: InputLimits}
+    records    {number of modalities: limit of their mean unusualness}
+    usually    float (2, M, T): how strongly each modality speaks for and against each target, see strangeness.spread
+    pairs      {"a+b": limit of their contradiction}
     """
 
     modalities: tuple[str, ...]
     targets: tuple[str, ...]
-    false_alarms: float
-    fewest: int
-    counts: np.ndarray
-    limits: Mapping[str, Mapping[str, float]]
-    middle: Mapping[str, float]
-    spread: Mapping[str, float]
-    overall: float
-    strength: np.ndarray
-    contradiction: float
+    rate: float
+    min_records: int
+    sets: Mapping[str, int]
+    inputs: Mapping[str, InputLimits]
+    records: Mapping[int, float]
+    usually: np.ndarray
+    pairs: Mapping[str, float]
 
-    def judge(self, novelty: Novelty, present: np.ndarray, z: np.ndarray) -> Verdict:
-        """novelty  of n records; present  bool (n, M); z  float (n, M, T), calibrated log-odds minus the base.
+    def judge(self, novelty: Novelty, z: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, list[Stop]]:
+        """Of n records: object (n,), the reason of abstaining or None, and what each gate says of those it stops.
 
-        What an absent modality holds is not read, nor any other record.
+        z: float (n, M, T), calibrated log-odds minus the base; present: bool (n, M). What they and the novelty hold of
+        an absent modality is not looked at; a measure that the limits or the record lack stops nothing.
         """
-        n = len(present)
-        said: list[tuple[int, Problem]] = []
-        stopped = np.zeros((n, len(ORDER)), dtype=bool)
-        stopped[:, 0] = present.any(axis=1) & (self.counts[_codes(present)] < self.fewest)
-        for row in np.flatnonzero(stopped[:, 0]).tolist():
-            count = self.counts[_codes(present[[row]])[0]]
-            message = f"{count:,} training records had these modalities together, fewer than {self.fewest}"
-            said.append((row, Problem("SET_UNVALIDATED", "+".join(self._names(present[row])), message)))
-        ratios = self.ratios(novelty, present)
-        for name, of_measure in ratios.items():
-            beyond = {measure: np.flatnonzero(found > 1) for measure, found in of_measure.items()}
-            for row in np.unique(np.concatenate([np.zeros(0, int), *beyond.values()])).tolist():
-                stopped[row, 1] = True
-                told = ", ".join(
-                    f"{measure.rpartition('.')[2]} {found[row]:.2g} x the limit"
-                    for measure, found in of_measure.items()
-                    if found[row] > 1
+        novelty = of_present(novelty, self.modalities, present)
+        stops = [
+            *self._unvalidated(present),
+            *self._novel_inputs(novelty, len(present)),
+            *self._novel_records(novelty, present),
+            *self._contradictions(z, present),
+        ]
+        abstained = np.full(len(present), None, dtype=object)
+        abstained[~present.any(axis=1)] = NO_INPUT
+        for row, problem in stops:
+            if abstained[row] is None:
+                abstained[row] = problem.code
+        return abstained, stops
+
+    def _unvalidated(self, present: np.ndarray) -> Iterator[Stop]:
+        for held, rows in _by_set(present):
+            name = _joined(self.modalities, held)
+            having = self.sets.get(name, 0)
+            if held.any() and having < self.min_records:
+                said = f"{having} training records have this set of inputs, fewer than {self.min_records}"
+                yield from ((row, Problem("SET_UNVALIDATED", name, said)) for row in rows.tolist())
+
+    def _novel_inputs(self, novelty: Novelty, n: int) -> Iterator[Stop]:
+        for modality, limits in self.inputs.items():
+            ratios = np.nan_to_num(limits.ratios(novelty[modality], n), nan=0.0)
+            for row in np.flatnonzero((ratios > 1).any(axis=1)).tolist():
+                worst = int(ratios[row].argmax())
+                ratio, measure = float(ratios[row, worst]), list(limits.limits)[worst]
+                than = f"{limits.records:,} training records" if ratio > limits.greatest else self._all_but
+                said = f"stranger than all {than}: {measure} is {ratio:.3g} times the limit"
+                yield row, Problem("NOVEL_INPUT", modality, said)
+
+    def _novel_records(self, novelty: Novelty, present: np.ndarray) -> Iterator[Stop]:
+        found = together(self.inputs, novelty, len(present))
+        for count, limit in self.records.items():
+            for row in np.flatnonzero(found[:, count] > limit).tolist():
+                ratio = float(found[row, count]) / limit
+                said = f"together more unusual than all {self._all_but}: {ratio:.3g} times the limit"
+                yield row, Problem("NOVEL_RECORD", _joined(self.modalities, present[row]), said)
+
+    def _contradictions(self, z: np.ndarray, present: np.ndarray) -> Iterator[Stop]:
+        pairs, found = contradiction(z, present, self.usually)
+        for place, (first, second) in enumerate(pairs):
+            where = f"{self.modalities[first]}+{self.modalities[second]}"
+            limit = self.pairs.get(where, np.inf)
+            for row in np.flatnonzero((found[:, place] > limit).any(axis=1)).tolist():
+                t = int(found[row, place].argmax())
+                ratio = float(found[row, place, t]) / limit
+                for_it, against = (first, second) if z[row, first, t] > 0 else (second, first)
+                said = (
+                    f"{self.modalities[for_it]} speaks for {self.targets[t]} and {self.modalities[against]} against "
+                    f"it, more strongly than in all {self._all_but}: {ratio:.3g} times the limit"
                 )
-                said.append((row, Problem("NOVEL_INPUT", name, f"stranger than in the training: {told}")))
-        together = _standardised(ratios, self.middle, self.spread, n)
-        stopped[:, 2] = (together > self.overall) & ~stopped[:, 1]
-        for row in np.flatnonzero(stopped[:, 2]).tolist():
-            message = (
-                f"the inputs together are stranger than in the training: {together[row]:.2g}, limit {self.overall:.2g}"
-            )
-            said.append((row, Problem("NOVEL_RECORD", "+".join(self._names(present[row])), message)))
-        conflict, pairs, targets = self._conflict(present, z)
-        stopped[:, 3] = conflict > self.contradiction
-        for row in np.flatnonzero(stopped[:, 3]).tolist():
-            pair = "+".join(self.modalities[m] for m in pairs[row])
-            message = (
-                f"they speak against each other on {self.targets[targets[row]]} more strongly than in the training"
-            )
-            said.append((row, Problem("CONTRADICTION", pair, message)))
-        return Verdict(stopped, said)
+                yield row, Problem("CONTRADICTION", where, said)
 
-    def ratios(self, novelty: Novelty, present: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-        """{modality: {measure: float (n,)}}: each measure as a multiple of its limit, NaN where it is not known."""
-        return {
-            name: {
-                measure: np.where(present[:, m], novelty[name][measure], np.nan) / limit
-                for measure, limit in self.limits.get(name, {}).items()
-                if measure in novelty.get(name, {})
-            }
-            for m, name in enumerate(self.modalities)
-        }
-
-    def _conflict(self, present: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return _conflict(present, z / self.strength)
-
-    def _names(self, held: np.ndarray) -> list[str]:
-        return [name for name, there in zip(self.modalities, held, strict=True) if there]
+    @property
+    def _all_but(self) -> str:
+        return f"but {100 * self.rate:.3g} % of the training records"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; an infinite limit is null."""
-        return {
-            **vars(self),
-            "counts": self.counts.tolist(),
-            "limits": {name: {m: _finite(limit) for m, limit in one.items()} for name, one in self.limits.items()},
-            "overall": _finite(self.overall),
-            "strength": self.strength.tolist(),
-            "contradiction": _finite(self.contradiction),
-        }
+        records = {str(count): limit for count, limit in self.records.items()}
+        return asdict(self) | {"records": records, "usually": _finite(self.usually)}
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Gates:
-        return cls(
-            **{
-                **state,
-                "modalities": tuple(state["modalities"]),
-                "targets": tuple(state["targets"]),
-                "counts": np.array(state["counts"], dtype=np.int64),
-                "limits": {name: {m: _limit(v) for m, v in one.items()} for name, one in state["limits"].items()},
-                "overall": _limit(state["overall"]),
-                "strength": np.array(state["strength"], dtype=float).reshape(len(state["modalities"]), -1),
-                "contradiction": _limit(state["contradiction"]),
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """stopped  bool (n, gates), in ORDER; problems  (record index, Problem), why."""
-
-    stopped: np.ndarray
-    problems: Sequence[tuple[int, Problem]] = field(default_factory=list)
-
-    @property
-    def reasons(self) -> np.ndarray:
-        """object (n,): the first gate that stops each record, None where none does."""
-        names = np.array([*ORDER, None], dtype=object)
-        return names[np.where(self.stopped.any(axis=1), self.stopped.argmax(axis=1), len(ORDER))]
-
-    @property
-    def by_gate(self) -> dict[str, np.ndarray]:
-        """{gate: bool (n,)}"""
-        return dict(zip(ORDER, self.stopped.T, strict=True))
+        modalities, targets = tuple(state["modalities"]), tuple(state["targets"])
+        usually = np.array(state["usually"], dtype=float).reshape(2, len(modalities), len(targets))
+        read = {
+            "modalities": modalities,
+            "targets": targets,
+            "inputs": {name: InputLimits(**one) for name, one in state["inputs"].items()},
+            "records": {int(count): limit for count, limit in state["records"].items()},
+            "usually": np.where(np.isnan(usually), np.inf, usually),
+        }
+        return cls(**{**state, **read})
 
 
 def fit_gates(
-    novelty: Novelty,
-    present: np.ndarray,
-    z: np.ndarray,
-    *,
     modalities: Sequence[str],
     targets: Sequence[str],
-    false_alarms: float,
-    fewest: int,
+    novelty: Novelty,
+    z: np.ndarray,
+    present: np.ndarray,
+    *,
+    rate: float,
+    min_records: int,
 ) -> Gates:
-    """All of it out of fold, of the training records: novelty of n, present bool (n, M), z float (n, M, T).
+    """The gates of training records, each of which was answered out of fold.
 
-    false_alarms  the share of them that one gate may stop; 0: none but SET_UNVALIDATED ever does
+    novelty, z (n, M, T), present (n, M)   see Gates.judge
+    rate         in [0, 1): NOVEL_INPUT stops at most this share of the records that have a modality, NOVEL_RECORD and
+                 CONTRADICTION of those that have several; 0 switches all gates off
+    min_records  a set that fewer records have is not validated
     """
-    held = _codes(present)
-    sets = np.arange(1 << len(modalities))
-    counts = np.array([((held & s) == s).sum() for s in sets])
-    limits = {
-        name: _limits(novelty[name], present[:, m], false_alarms)
-        for m, name in enumerate(modalities)
-        if novelty.get(name)
-    }
-    strength = np.array([_root_mean_square(z[present[:, m], m]) for m in range(len(modalities))])
-    bare = Gates(
-        modalities=tuple(modalities),
-        targets=tuple(targets),
-        false_alarms=false_alarms,
-        fewest=fewest,
-        counts=counts,
-        limits=limits,
-        middle={},
-        spread={},
-        overall=np.inf,
-        strength=strength,
-        contradiction=np.inf,
-    )
-    ratios = bare.ratios(novelty, present)
-    logs = {name: _log_ratio(of_measure) for name, of_measure in ratios.items() if of_measure}
-    logs = {name: found[~np.isnan(found)] for name, found in logs.items()}
-    middle = {name: float(found.mean()) for name, found in logs.items() if len(found)}
-    spread = {name: max(float(logs[name].std()), LEAST) for name in middle}
-    together = _standardised(ratios, middle, spread, len(present))
-    conflict, _, _ = _conflict(present, z / strength)
+    names = tuple(modalities), tuple(targets)
+    usually = spread(z, present)
+    if rate == 0:
+        return Gates(*names, rate, 0, {}, {}, {}, usually, {})
+    novelty = of_present(novelty, modalities, present)
+    inputs = {name: found for name, one in novelty.items() if one and (found := InputLimits.of(one, rate))}
+    of_number = joint_limits(together(inputs, novelty, len(present)), rate)
+    pairs, found = contradiction(z, present, usually)
+    of_pair = joint_limits(found.max(axis=2), rate) if pairs else []
     return Gates(
-        **{
-            **vars(bare),
-            "middle": middle,
-            "spread": spread,
-            "overall": upper_limit(together[~np.isnan(together)], false_alarms),
-            "contradiction": upper_limit(conflict[~np.isnan(conflict)], false_alarms),
-        }
+        *names,
+        rate,
+        min_records,
+        sets={
+            "+".join(modalities[m] for m in held): int(present[:, held].all(axis=1).sum())
+            for size in range(1, len(modalities) + 1)
+            for held in combinations(range(len(modalities)), size)
+        },
+        inputs=inputs,
+        records={count: limit for count, limit in enumerate(of_number.tolist()) if isfinite(limit)},
+        usually=usually,
+        pairs={
+            f"{modalities[first]}+{modalities[second]}": max(float(limit), USUAL)
+            for (first, second), limit in zip(pairs, of_pair, strict=True)
+            if isfinite(limit)
+        },
     )
 
 
-def upper_limit(values: np.ndarray, rate: float) -> float:
-    """The value that a fresh one, drawn like these n, exceeds with probability at most `rate`, as near as ranks tell:
-    the largest of them where n is too small to tell; infinite for none or a rate of 0."""
-    if not len(values) or rate <= 0:
-        return np.inf
-    above = max(int(np.floor(rate * (len(values) + 1))) - 1, 0)
-    return float(np.sort(values)[len(values) - 1 - above])
+def _by_set(present: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each set of modalities that occurs, bool (M,), and the rows that have it."""
+    sets, which = np.unique(present, axis=0, return_inverse=True)
+    for place, held in enumerate(sets):
+        yield held, np.flatnonzero(which.ravel() == place)
 
 
-def _limits(measures: Mapping[str, np.ndarray], present: np.ndarray, rate: float) -> dict[str, float]:
-    """{measure: limit}: all measures at one rate of their own, so low that their union stops at most `rate`."""
-    known = {name: values[present & ~np.isnan(values)] for name, values in measures.items()}
-    known = {name: values for name, values in known.items() if len(values)}
-    if rate <= 0:
-        return dict.fromkeys(known, np.inf)
-    n = int(present.sum())
-    for single in rate * np.linspace(1, 1 / max(len(known), 1), 20):
-        limits = {name: max(upper_limit(values, single), LEAST) for name, values in known.items()}
-        union = np.zeros(len(present), dtype=bool)
-        for name, limit in limits.items():
-            union |= present & (measures[name] > limit)
-        if union.sum() + 1 <= rate * (n + 1):
-            return limits
-    return limits if known else {}
+def _joined(modalities: Sequence[str], held: Sequence[bool]) -> str:
+    return "+".join(name for name, there in zip(modalities, held, strict=True) if there)
 
 
-def _log_ratio(of_measure: Mapping[str, np.ndarray]) -> np.ndarray:
-    """float (n,): the log of the largest ratio, NaN where none is known."""
-    ratios = np.stack(list(of_measure.values()))
-    known = ~np.isnan(ratios).all(axis=0)
-    largest = np.where(known, np.nan_to_num(ratios, nan=0.0).max(axis=0), np.nan)
-    return np.log(np.maximum(largest, LEAST))
-
-
-def _standardised(
-    ratios: Mapping[str, Mapping[str, np.ndarray]], middle: Mapping[str, float], spread: Mapping[str, float], n: int
-) -> np.ndarray:
-    """float (n,): how strange all inputs are, in standard deviations; NaN where fewer than two can be told."""
-    parts = [(_log_ratio(ratios[name]) - middle[name]) / spread[name] for name in middle if ratios.get(name)]
-    count = (~np.isnan(parts)).sum(axis=0) if parts else np.zeros(n)
-    # Under independence this has the same spread whatever the number of modalities.
-    total = np.nansum(parts, axis=0) / np.sqrt(np.maximum(count, 1)) if parts else np.zeros(n)
-    return np.where(count >= 2, total, np.nan)
-
-
-def _conflict(present: np.ndarray, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How strongly two modalities at most speak against each other: min of what one says for and the other against.
-
-    scaled: float (n, M, T) -> float (n,), NaN with fewer than two present; the pair int (n, 2); the target int (n,)
-    """
-    n, modalities, _ = scaled.shape
-    best = np.full(n, np.nan)
-    pairs, on = np.zeros((n, 2), dtype=np.int64), np.zeros(n, dtype=np.int64)
-    for i in range(modalities):
-        for j in range(i + 1, modalities):
-            rows = np.flatnonzero(present[:, i] & present[:, j])
-            if not len(rows):
-                continue
-            a, b = scaled[rows, i], scaled[rows, j]
-            against = np.maximum(np.minimum(a, -b), np.minimum(-a, b)).clip(0)
-            strongest, which = against.max(axis=1), against.argmax(axis=1)
-            more = ~(strongest <= best[rows])
-            best[rows[more]], on[rows[more]], pairs[rows[more]] = strongest[more], which[more], (i, j)
-    return best, pairs, on
-
-
-def _root_mean_square(z: np.ndarray) -> np.ndarray:
-    """float (n, T) -> (T,); 1 where nothing is known or nothing was ever said."""
-    if not len(z):
-        return np.ones(z.shape[1])
-    found = np.sqrt((z**2).mean(axis=0))
-    return np.where(found > LEAST, found, 1.0)
-
-
-def _codes(present: np.ndarray) -> np.ndarray:
-    """int (n,): the set of modalities of each record, as bits."""
-    return present @ (1 << np.arange(present.shape[1]))
-
-
-def _finite(limit: float) -> float | None:
-    return limit if np.isfinite(limit) else None
-
-
-def _limit(value: float | None) -> float:
-    return np.inf if value is None else float(value)
+def _finite(values: np.ndarray) -> list:
+    """Nested lists for JSON, null for what is not finite."""
+    return np.where(np.isfinite(values), values, None).tolist()

@@ -1,6 +1,7 @@
 """Measurements to checked values in the table's units, named feature columns, and bedside scores."""
 
 from .checking import Checked, check, present
+from .latest import common_codes, latest
 from .levels import learnt_additions, settle_levels, without_free_text
 from .monotone import Constraint, check_constraints, directions, mixed, read_constraints
 from .plans import FeaturePlan, plan
@@ -14,8 +15,10 @@ __all__ = [
     "Features",
     "check",
     "check_constraints",
+    "common_codes",
     "directions",
     "features",
+    "latest",
     "learnt_additions",
     "mixed",
     "news2",

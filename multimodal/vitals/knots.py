@@ -42,3 +42,16 @@ class Knots:
             return np.full(len(values), np.nan)
         # With a single knot np.interp answers NaN, too.
         return np.where(np.isnan(values), np.nan, np.interp(values, self.value, self.score))
+
+    def extended(self, values: np.ndarray) -> np.ndarray:
+        """The same, but outside the knots the score goes on along the line from the median to the outermost knot: the
+        farther outside, the more extreme."""
+        out = self.scores(values)
+        if not self.value:
+            return out
+        middle = np.median(self.value)
+        for end, outside in ((0, values < self.value[0]), (-1, values > self.value[-1])):
+            if self.value[end] != middle:
+                per_unit = self.score[end] / (self.value[end] - middle)
+                out[outside] = self.score[end] + (values[outside] - self.value[end]) * per_unit
+        return out
