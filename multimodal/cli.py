@@ -663,6 +663,29 @@ def inspect(model: ModelPath, as_json: Json = False) -> None:
 
 
 @app.command()
+def card(
+    model: ModelPath,
+    out: OutFolder,
+    evaluation: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="What `evaluate` wrote about the model.", show_default=False)
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """The model card, with the items of TRIPOD+AI and CLAIM: MODEL_CARD.md, model_card.json.
+
+    It is made from the model and its evaluation; what only the authors can answer is marked as OPEN.
+    """
+    from .evaluation import check_free
+    from .evaluation.card import CARD_FILES, make_card, write_card
+
+    check_free(out, overwrite=overwrite, files=CARD_FILES)
+    made = make_card(model, evaluation)
+    write_card(made, out, overwrite=overwrite)
+    counts = [f"{sum(one.status == status for one in made.items)} {status}" for status in ("filled", "partly", "OPEN")]
+    print(f"{out}: {', '.join(CARD_FILES)}; of {len(made.items)} reporting items {', '.join(counts)}")
+
+
+@app.command()
 def serve(model: ModelPath, host: Host = "127.0.0.1", port: Port = None, fallback: Fallback = None) -> None:
     """The page: one patient's image, note and vital signs, answered in the browser."""
     from .page import serve as serve_page

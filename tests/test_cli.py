@@ -153,7 +153,9 @@ def test_an_unknown_split_is_refused_with_those_there_are(run, tiny_model, tmp_p
     assert err.startswith("multimodal: no record has the split 'trian'")
 
 
-@pytest.mark.parametrize("command", ["import", "synthesize", "train", "predict", "evaluate", "schema", "new"])
+@pytest.mark.parametrize(
+    "command", ["import", "synthesize", "train", "predict", "evaluate", "schema", "new", "calibrate", "card"]
+)
 def test_what_exists_is_refused_before_anything_is_read(command, run, tmp_path):
     """The inputs do not even exist: the output was looked at first."""
     out = tmp_path / "out.csv"
@@ -164,6 +166,8 @@ def test_what_exists_is_refused_before_anything_is_read(command, run, tmp_path):
         "train": ["nowhere"],
         "predict": ["nowhere", "nowhere"],
         "evaluate": ["nowhere", "nowhere"],
+        "calibrate": ["nowhere", "nowhere"],
+        "card": ["nowhere"],
     }.get(command, [])
 
     status, printed, err = run(command, *inputs, *([] if command == "new" else ["--out"]), out)

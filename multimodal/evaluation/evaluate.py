@@ -54,34 +54,40 @@ class Evaluation:
 
         Raises UsageError where `folder` exists; with `overwrite` only where it holds anything but these two files.
         """
-        folder = Path(folder)
-        check_free(folder, overwrite=overwrite)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         contents = (
             json.dumps(self.metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
             render(self.metrics, self.curves, self.about),
         )
-        # Beside its place, so that the last step is one rename on one file system.
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
-            new = Path(aside, "new")
-            new.mkdir()
-            for name, text in zip(FILES, contents):
-                (new / name).write_text(text, encoding="utf-8")
-            if folder.exists():
-                os.rename(folder, Path(aside, "old"))
-            os.rename(new, folder)
+        write_together(folder, dict(zip(FILES, contents, strict=True)), overwrite=overwrite)
 
 
-def check_free(folder: Path, *, overwrite: bool = False) -> None:
-    """Raise UsageError unless `folder` may be written: absent, or with `overwrite` an earlier evaluation."""
+def write_together(folder: str | Path, contents: Mapping[str, str], *, overwrite: bool) -> None:
+    """The files {name: text} in `folder`, all or none. Raises UsageError as `check_free`."""
+    folder = Path(folder)
+    check_free(folder, overwrite=overwrite, files=tuple(contents))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place, so that the last step is one rename on one file system.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
+        new = Path(aside, "new")
+        new.mkdir()
+        for name, text in contents.items():
+            (new / name).write_text(text, encoding="utf-8", newline="\n")
+        if folder.exists():
+            os.rename(folder, Path(aside, "old"))
+        os.rename(new, folder)
+
+
+def check_free(folder: Path, *, overwrite: bool = False, files: tuple[str, ...] = FILES) -> None:
+    """Raise UsageError unless `folder` may be written: absent, or with `overwrite` one that holds only `files`."""
     if not os.path.lexists(folder):
         return
     if not overwrite:
         raise UsageError(f"{folder} exists; choose another folder, or give --overwrite")
     foreign = [] if folder.is_dir() and not folder.is_symlink() else [folder.name]
-    foreign = foreign or sorted(item.name for item in folder.iterdir() if item.name not in FILES)
+    foreign = foreign or sorted(item.name for item in folder.iterdir() if item.name not in files)
     if foreign:
-        raise UsageError(f"{folder} is no earlier evaluation, it holds {shown(foreign[0])}; choose another folder")
+        earlier = "evaluation" if files == FILES else "card"
+        raise UsageError(f"{folder} is no earlier {earlier}, it holds {shown(foreign[0])}; choose another folder")
 
 
 def evaluate(

@@ -15,6 +15,7 @@ from .changes import Change
 from .documents import CohortDescription, Comparison, Metrics
 from .forms import Form, PatientRecord, Prediction, Target
 from .measurements import MeasurementKind, measurement_table
+from .model_card import ModelCard
 from .reasons import REASONS
 from .rules import RULES, Rule
 
@@ -25,6 +26,7 @@ SCHEMAS: dict[str, type[Form]] = {
     "cohort.schema.json": CohortDescription,
     "metrics.schema.json": Metrics,
     "comparison.schema.json": Comparison,
+    "model_card.schema.json": ModelCard,
     "change.schema.json": Change,
 }
 DICTIONARY = "data_dictionary.md"
@@ -49,6 +51,7 @@ _WHERE = {
     "ValueChange": "Of a change's `values`.",
     "Metrics": "The file metrics.json that `evaluate` writes.",
     "Comparison": "What `compare --json` prints.",
+    "ModelCard": "The file model_card.json that `card` writes.",
 }
 _UNITS = {
     "age_years": "years",

@@ -91,7 +91,8 @@ def test_a_lone_pulse_is_stopped(model, whole):
 
 
 def test_neighbours_and_order_do_not_matter(model, whole):
-    records = [foreign(whole[1]), *whole, foreign(whole[0])]
+    stranger, other = (foreign(one).model_copy(update={"record_id": f"of {one.record_id}"}) for one in whole[:2])
+    records = [stranger, *whole, other]
     found, turned = model.predict(records), model.predict(records[::-1], batch_size=2)
 
     assert_array_equal(found.abstained[::-1], turned.abstained)
