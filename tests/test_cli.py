@@ -28,7 +28,7 @@ from multimodal.sources.importers import IMPORTERS
 from multimodal.trust.fallback import FALLBACKS
 
 COMMANDS = [
-    *("audit", "calibrate", "codes", "compare", "demo", "evaluate", "import", "inspect", "new", "predict"),
+    *("audit", "calibrate", "card", "codes", "compare", "demo", "evaluate", "import", "inspect", "new", "predict"),
     *("pretrain-images", "pretrain-notes", "schema", "serve", "synthesize", "train", "validate"),
 ]
 

@@ -183,6 +183,8 @@ def _evaluation(metrics: Mapping[str, Any] | None) -> dict[str, str]:
         found["refits"] = "; ".join(
             f"{part['name']}, {_said(part['targets'], lambda one: one['unseen'])}" for part in refits["parts"]
         )
+        within = [f"{name} AUROC {interval(one['auroc'])}" for name, one in refits["within"].items()]
+        found["refits"] += f"; within all parts, {'; '.join(within)}"
     return found
 
 

@@ -27,6 +27,7 @@ from ..trust.curves import curves
 from ..trust.metrics import measure
 from ..trust.tabulate import Answers, Scored, group_of, tabulate
 from ..trust.thresholds import rule_of
+from ..trust.within_parts import auroc_within_parts
 from .evaluate import Evaluation, score_cohort
 from .report import About
 
@@ -252,6 +253,7 @@ def evaluate_refits(
         "refits": {
             "left_out": leave_out,
             "folds": nested,
+            "within": _within(refits, scored, rows, options),
             "parts": [_part(refit, cohort, options) for refit in refits],
             "not_answered": [
                 {"name": name, "records": len(dict(partitions)[name]), "why": why} for name, why in failed.items()
@@ -263,6 +265,22 @@ def evaluate_refits(
         found["rule"] = None if cohort.targets[name].group else rule_of(config.trust.threshold, name)
     targets: dict[str, Target] = {name: cohort.targets[name] for name in scored.targets}
     return Evaluation(metrics, curves(scored, **options), About(scored.modalities, targets, resamples))
+
+
+def _within(
+    refits: Sequence[Refit], scored: Scored, rows: np.ndarray, options: Mapping[str, int]
+) -> dict[str, dict[str, Any]]:
+    """By target: how well the records of one and the same part are told apart; rows: of `scored`, in the cohort."""
+    part_of = {row: k for k, refit in enumerate(refits) for row in refit.rows.tolist()}
+    part = np.array([part_of[row] for row in rows.tolist()])
+    found = {}
+    for t, name in enumerate(scored.targets):
+        score = scored.fused.probability[:, t]
+        known = scored.present.any(axis=1) & ~np.isnan(scored.labels[:, t]) & ~np.isnan(score)
+        found[name] = auroc_within_parts(
+            scored.labels[known, t], score[known], part[known], scored.patients[known].astype(str), **options
+        )
+    return found
 
 
 def _part(refit: Refit, cohort: Cohort, options: Mapping[str, int]) -> dict[str, Any]:

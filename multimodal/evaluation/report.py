@@ -12,7 +12,7 @@ from multimodal.records import Target
 
 from ..model.baselines import DISPLAY
 from .plots import confusion_plot, target_plot
-from .summary import PROCEDURE, best_single, p_value, rules_shown, signed
+from .summary import ACROSS, PROCEDURE, best_single, p_value, rules_shown, signed
 
 FEW = 10  # events of the rarer class under which the page says that a figure hangs on few patients
 
@@ -45,6 +45,7 @@ def render(metrics: Mapping, curves: Mapping, about: About) -> str:
         cohort=metrics["cohort"],
         refits=metrics.get("refits"),
         procedure=PROCEDURE,
+        across=ACROSS,
         rules=rules_shown(metrics),
         about=about,
         targets=[_target(name, found, curves[name], about.targets[name]) for name, found in metrics["targets"].items()],

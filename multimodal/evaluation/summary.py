@@ -22,6 +22,10 @@ PROCEDURE = (
     "Figures of the procedure, not of this model: everything was fitted again without the part that was then scored, "
     "by this model's options. No patient had to be left out for having been trained on."
 )
+ACROSS = (
+    "Within all parts: pairs of records of the same part. The AUROC over all records, below, also compares answers of "
+    "refits whose base rates differ, and so can lie lower, even under 0.5."
+)
 HEADS = ("AUPRC", "sens.", "spec.", "Brier", "ECE")
 
 
@@ -191,8 +195,9 @@ def _refits(refits: Mapping) -> list[str]:
                 rows.append(
                     (shown(part["name"], 24)[1:-1], *counts, interval(unseen["auroc"]), interval(seen["auroc"]))
                 )
+        rows.append(("within all parts", "", "", interval(refits["within"][target]["auroc"]), ""))
         lines += ["", target, *_aligned(rows)]
-    return lines
+    return [*lines, "", textwrap.fill(ACROSS, 80)]
 
 
 def description(model: ClinicalModel) -> str:

@@ -265,11 +265,21 @@ class NotAnswered(Form):
     why: str = Field(description="the reason")
 
 
+class WithinParts(Form):
+    """How well the records of one and the same part are told apart."""
+
+    pairs: int = Field(description="pairs of a positive and a negative of the same part")
+    auroc: Figure = Field(description="the share of them in which the positive has the higher probability")
+
+
 class Refits(Form):
     """Of `evaluate --leave-out` or `--nested`: figures of the procedure, by models refitted without each part."""
 
     left_out: str | None = Field(description="the column whose values were held out in turn; null for folds")
     folds: int | None = Field(description="the number of folds by patient; null for a column")
+    within: dict[str, WithinParts] = Field(
+        description="by target; the AUROC over all records also compares answers of refits whose base rates differ"
+    )
     parts: tuple[RefittedPart, ...] = Field(description="each part that was held out")
     not_answered: tuple[NotAnswered, ...] = Field(description="parts without figures")
     related_left_out: int = Field(

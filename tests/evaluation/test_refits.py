@@ -141,6 +141,9 @@ def test_the_pooled_figures_are_those_of_all_held_out_answers(cohort, left_out, 
     assert fused["auroc"]["value"] == pytest.approx(expected)
     assert (fused["n"], fused["threshold"]) == (len(cohort), None)
     assert left_out.metrics["groups"]["next"]["n"] == len(cohort)
+    labels = cohort.labels(["flu"])[:, 0]
+    pairs = [labels[rows].sum() * (1 - labels[rows]).sum() for _, rows in by_value(cohort, "site")]
+    assert left_out.metrics["refits"]["within"]["flu"]["pairs"] == sum(pairs)
 
 
 def test_the_document_keeps_its_form_and_the_report_says_what_the_figures_are_of(left_out, tmp_path):
