@@ -275,11 +275,12 @@ def _origin_of_weights(model: ClinicalModel) -> list[str]:
 
 def _sites(model: ClinicalModel) -> list[str]:
     """Each site that the model was recalibrated to."""
-    return [
+    told = [
         f"recalibrated  to {shown(one['cohort'])}: {one['records']:,} records of {one['patients']:,} patients, from "
         f"model {one['from_model_id']}"
         for one in model.summary_.get(SUMMARY, ())
     ]
+    return [textwrap.fill(line, 80, subsequent_indent=" " * 14) for line in told]
 
 
 def site_table(model: ClinicalModel) -> list[tuple[str, ...]]:

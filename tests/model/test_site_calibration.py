@@ -130,7 +130,8 @@ def test_the_model_says_on_whom_it_was_recalibrated(model, recalibrated, site):
     assert flu["assumed_before"] == model.assumed_prevalence[0]
     assert "RECALIBRATED" in {problem.code for problem in recalibrated.problems_}
     assert "RECALIBRATED" not in {problem.code for problem in model.problems_}
-    assert f"from model {model.model_id}" in description(recalibrated)
+    assert f"from model {model.model_id}" in " ".join(description(recalibrated).split())
+    assert max(map(len, description(recalibrated).splitlines())) <= 80
 
 
 def test_it_is_saved_and_loaded_to_the_bit(recalibrated, site, tmp_path):
