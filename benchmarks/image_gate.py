@@ -80,7 +80,7 @@ def main() -> None:
         print(f"films stopped, {name}: {stopped} of {len(score)}, {stopped / len(score):.3f} [{low:.3f}, {high:.3f}]")
     shares = ", ".join(f"{name} {(held[name] > limit).mean():.3f}" for name, limit in limits.items())
     print(f"of these by measure: {shares}\n")
-    print(f"{'':38}{'files':>6}{'refused':>8}{'metadata':>9}{'AUROC':>8}{'stopped':>8}"
+    print(f"{'':50}{'files':>6}{'refused':>8}{'metadata':>9}{'AUROC':>8}{'stopped':>8}"
           + "".join(f"{name[:9]:>10}" for name in limits) + f"{'altogether':>12}")  # fmt: skip
     found = []
 
@@ -96,7 +96,7 @@ def main() -> None:
         row |= {name: float((novelty[name] > limit).mean()) for name, limit in limits.items()} if len(score) else {}
         row["altogether"] = (refused + int(((score > 1) | wrong).sum())) / files
         found.append(row)
-        print(f"{kind:38}{files:>6}{refused:>8}{known:>9}{row['auroc']:>8.3f}{row['stopped']:>8.2f}"
+        print(f"{kind:50}{files:>6}{refused:>8}{known:>9}{row['auroc']:>8.3f}{row['stopped']:>8.2f}"
               + "".join(f"{row.get(name, float('nan')):>10.2f}" for name in limits)
               + f"{row['altogether']:>12.2f}", flush=True)  # fmt: skip
 

@@ -27,6 +27,7 @@ from .picture_statistics import layout, texture
 from .slices import levels, standardised
 
 BATCH = 64
+LEAST = 1e-2  # of the mean standard deviation of the features
 ENOUGH = 4000  # slices: more of a large cohort's volumes would not tell more
 
 
@@ -82,8 +83,12 @@ class PictureNovelty:
 
 
 def space_of(values: np.ndarray) -> Mahalanobis:
-    """The distribution of float (s, F), each feature in its own standard deviation, as shrinking needs a common one."""
-    spread = np.maximum(values.std(axis=0), 1e-9)
+    """The distribution of float (s, F), each feature in its own standard deviation, as shrinking needs a common one.
+
+    A feature that hardly varied, as of a unit that never fired, stays small: its own noise says nothing.
+    """
+    spread = values.std(axis=0)
+    spread = np.maximum(spread, LEAST * spread.mean() + np.finfo(float).tiny)
     space = Mahalanobis.of(values / spread)
     return Mahalanobis(space.mean * spread, space.whitening / spread[:, None])
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from multimodal.encoders.autoencoder import Autoencoder, reconstruction_error, thumbnails, train_autoencoder
 from multimodal.encoders.cnn import CNN
 from multimodal.encoders.inputs import ImageInputs
-from multimodal.encoders.picture_novelty import PictureNovelty
+from multimodal.encoders.picture_novelty import PictureNovelty, space_of
 from multimodal.encoders.picture_statistics import layout, texture
 from multimodal.encoders.slices import levels, standardised
 from multimodal.learning.loop import Schedule
@@ -183,3 +183,20 @@ def test_pictures_of_any_size_have_their_statistics(size):
 
     assert torch.isfinite(texture(grey)).all()
     assert layout(shown(pixels)).shape == (3, 256)
+
+
+def test_a_feature_that_hardly_varied_does_not_make_its_own_noise_strange():
+    """A unit that never fired in training, but for rounding, and then by a millionth of what the others do."""
+    rng = np.random.default_rng(6)
+    values = np.column_stack([rng.normal(size=(200, 4)), rng.normal(0, 1e-9, 200)])
+    moved = values + [0, 0, 0, 0, 1e-6]
+    space = space_of(values)
+
+    assert_allclose(space.distance(moved), space.distance(values), rtol=0.01)
+
+
+def test_the_units_of_the_features_do_not_matter():
+    values = np.random.default_rng(7).normal(size=(200, 4))
+    units = np.array([1, 10, 0.5, 3])
+
+    assert_allclose(space_of(values * units).distance(values * units), space_of(values).distance(values), rtol=1e-8)
