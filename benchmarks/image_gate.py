@@ -4,7 +4,7 @@
 
 DATA holds cxr-paediatric, other-images, dicom and pneumoniamnist (and hannover, if it is there). The encoder learns
 from some films; each measure's threshold is a quantile of the novelty of those films out of fold, equally rare for all
-measures, so that SHARE of the films are stopped altogether. The films held out are of other patients, with no file in
+measures, so that SHARE of fresh films are expected to be stopped altogether. The films held out are of other patients, with no file in
 common; this set's published test part is not here.
 Each kind is shown as it is, and as grey copies in the films' own size, shape and format. Columns: the files; those that
 the reader refuses, or knows by their metadata as another kind; of all the others, without metadata, the AUROC of their
@@ -151,13 +151,17 @@ def novelty_of(model, inputs: ImageInputs) -> dict[str, np.ndarray]:
 
 
 def limits_of(out_of_fold: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Per measure the value that equally few films exceed, as many as keep the union at or below SHARE."""
+    """Per measure the value that equally few films exceed, as many as keep SHARE of fresh films stopped in expectation.
+
+    Of n films q exceed a threshold that is one of them; of fresh ones (q + 1) / (n + 1) do, as with conformal p-values
+    (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005). Each measure has its own such film.
+    """
     ordered = {name: np.sort(values)[::-1] for name, values in out_of_fold.items()}
     n = len(next(iter(ordered.values())))
     limits = {name: values[0] for name, values in ordered.items()}
     for exceeding in range(1, n):
         wider = {name: values[exceeding] for name, values in ordered.items()}
-        if (ratio(out_of_fold, wider) > 1).mean() > SHARE:
+        if ((ratio(out_of_fold, wider) > 1).sum() + len(wider)) / (n + 1) > SHARE:
             break
         limits = wider
     return limits

@@ -189,7 +189,7 @@ def test_a_feature_that_hardly_varied_does_not_make_its_own_noise_strange():
     """A unit that never fired in training, but for rounding, and then by a millionth of what the others do."""
     rng = np.random.default_rng(6)
     values = np.column_stack([rng.normal(size=(200, 4)), rng.normal(0, 1e-9, 200)])
-    moved = values + [0, 0, 0, 0, 1e-6]
+    moved = values + np.array([0, 0, 0, 0, 1e-6])
     space = space_of(values)
 
     assert_allclose(space.distance(moved), space.distance(values), rtol=0.01)
