@@ -4,8 +4,8 @@
 
 DATA holds cxr-paediatric, other-images, dicom and pneumoniamnist (and hannover, if it is there). The encoder learns
 from some films; each measure's threshold is a quantile of the novelty of those films out of fold, equally rare for all
-measures, so that SHARE of fresh films are expected to be stopped altogether. The films held out are of other patients, with no file in
-common; this set's published test part is not here.
+measures, so that SHARE of fresh films are expected to be stopped altogether. The films held out are of other patients,
+with no file in common; this set's published test part is not here.
 Each kind is shown as it is, and as grey copies in the films' own size, shape and format. Columns: the files; those that
 the reader refuses, or knows by their metadata as another kind; of all the others, without metadata, the AUROC of their
 novelty against the held-out films, and the share stopped by any measure, and by each alone; last the share of all files
