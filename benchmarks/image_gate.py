@@ -37,6 +37,7 @@ from multimodal.model import read_config
 from multimodal.model.cross_fitting import new_encoder
 from multimodal.model.folds import join_groups, make_folds
 from multimodal.records import Batch, ImageItem, ItemError
+from multimodal.trust.strangeness import InputLimits
 
 SHARE = 0.02
 FOLDS = 3
@@ -151,20 +152,8 @@ def novelty_of(model, inputs: ImageInputs) -> dict[str, np.ndarray]:
 
 
 def limits_of(out_of_fold: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Per measure the value that equally few films exceed, as many as keep SHARE of fresh films stopped in expectation.
-
-    Of n films q exceed a threshold that is one of them; of fresh ones (q + 1) / (n + 1) do, as with conformal p-values
-    (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005). Each measure has its own such film.
-    """
-    ordered = {name: np.sort(values)[::-1] for name, values in out_of_fold.items()}
-    n = len(next(iter(ordered.values())))
-    limits = {name: values[0] for name, values in ordered.items()}
-    for exceeding in range(1, n):
-        wider = {name: values[exceeding] for name, values in ordered.items()}
-        if ((ratio(out_of_fold, wider) > 1).sum() + len(wider)) / (n + 1) > SHARE:
-            break
-        limits = wider
-    return limits
+    """The limits that a trained model would have: see trust.strangeness."""
+    return dict(InputLimits.of(out_of_fold, SHARE).limits)
 
 
 def ratio(novelty: Mapping[str, np.ndarray], limits: Mapping[str, float]) -> np.ndarray:

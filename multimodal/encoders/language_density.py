@@ -4,7 +4,9 @@ Two measures, each the mean surprise in nats, larger where a note is stranger:
   words    of its words, by their frequency in the training; one that fewer than two records held is unknown
   letters  of each character after the one before it: a script, a language or markup of another kind
 A foreign word says more than that a tokenizer does not know it: WordPiece splits it into letters that it knows.
-Additive smoothing: Chen & Goodman, Computer Speech & Language 13:359, 1999. Of several notes the strangest counts.
+Both are smoothed by interpolation (Jelinek & Mercer; see Chen & Goodman, Computer Speech & Language 13:359, 1999), and
+never by counts, which would have a note look the stranger the more the training held: the limits are those of smaller
+trainings, of the folds. Of several notes the strangest counts.
 """
 
 from __future__ import annotations
@@ -21,14 +23,15 @@ from ..notes import Notes, words
 
 FEWEST_RECORDS = 2  # what one patient's notes alone hold may be a name, and is not kept
 ALPHABET = 255
-UNSEEN = 0.5
-PRIOR_PAIRS = 5.0  # so many pairs of each first character are taken to be as frequent as their second one is
+PRIOR_WORDS = 2  # a note of two rare words is not as strange as one of thirty
+LEAST = 1e-5  # no word and no character is taken to be rarer
+SECOND_ALONE = 0.05  # this share of what follows a character does so whichever character it is
 BLANK = " "
 
 
 class LanguageDensity:
-    """Learned by `fit`: words_ {word: nats}, unknown_ nats; alphabet_ (a,), code points, sorted; pairs_ (a + 1, a + 1),
-    the nats of the second after the first, an unknown character last."""
+    """Learned by `fit`: words_ {word: nats}, and usual_, the median of the notes' means; alphabet_ (a,), code points,
+    sorted; pairs_ (a + 1, a + 1), the nats of the second after the first, an unknown character last."""
 
     def fit(self, inputs: Notes) -> LanguageDensity:
         """inputs: of at least one record, all with a note."""
@@ -40,9 +43,10 @@ class LanguageDensity:
             for word in spoken[sentence]:
                 owners.setdefault(word, set()).add(int(inputs.record[note]))
         kept = sorted(word for word, records in owners.items() if len(records) >= FEWEST_RECORDS)
-        total = sum(counts.values()) + UNSEEN * (len(kept) + 1)
-        self.words_ = {word: float(np.log(total / (counts[word] + UNSEEN))) for word in kept}
-        self.unknown_ = float(np.log(total / UNSEEN))
+        total = sum(counts.values())
+        self.words_ = {word: float(-np.log(max(counts[word] / total, LEAST))) for word in kept}
+        total_of, count_of = self._surprise_of_words(inputs)
+        self.usual_ = float(np.median(total_of / np.maximum(count_of, 1)))
         self._fit_letters(inputs.text)
         return self
 
@@ -56,9 +60,10 @@ class LanguageDensity:
             letters = self._letters(one)
             pairs += np.bincount(letters[:-1] * size + letters[1:], minlength=size * size)
         pairs = pairs.reshape(size, size)
-        second = (pairs.sum(axis=0) + UNSEEN) / (pairs.sum() + UNSEEN * size)
-        smoothed = (pairs + PRIOR_PAIRS * second) / (pairs.sum(axis=1, keepdims=True) + PRIOR_PAIRS)
-        self.pairs_ = -np.log(smoothed)
+        of_first = pairs.sum(axis=1, keepdims=True)
+        second = np.broadcast_to(np.maximum(pairs.sum(axis=0) / pairs.sum(), LEAST), pairs.shape)
+        share = np.divide(pairs, of_first, out=second.copy(), where=of_first > 0)
+        self.pairs_ = -np.log((1 - SECOND_ALONE) * share + SECOND_ALONE * second)
 
     def novelty(self, inputs: Notes) -> dict[str, np.ndarray]:
         """{measure: float (n,)}; NaN where a record has no note."""
@@ -69,14 +74,18 @@ class LanguageDensity:
         }
 
     def _word_surprise(self, inputs: Notes) -> np.ndarray:
-        """float (notes,): the mean over the words of each; of a note without words, as of an unknown one."""
+        """float (notes,): the mean over the words of each, and over PRIOR_WORDS usual ones."""
+        total, count = self._surprise_of_words(inputs)
+        return (total + PRIOR_WORDS * self.usual_) / (count + PRIOR_WORDS)
+
+    def _surprise_of_words(self, inputs: Notes) -> tuple[np.ndarray, np.ndarray]:
+        """float (notes,) each: the surprise of all words of a note, summed, and their number."""
         found = inputs.sentences
-        spoken = [[self.words_.get(word, self.unknown_) for _, word in words(one)] for one in found.distinct]
+        unknown = -float(np.log(LEAST))
+        spoken = [[self.words_.get(word, unknown) for _, word in words(one)] for one in found.distinct]
         total, count = (np.array([of(one) for one in spoken], dtype=float) for of in (sum, len))
-        sums, counts = (
-            np.bincount(found.note, weights=one[found.sentence], minlength=len(inputs.text)) for one in (total, count)
-        )
-        return np.divide(sums, counts, out=np.full(len(sums), self.unknown_), where=counts > 0)
+        notes = len(inputs.text)
+        return tuple(np.bincount(found.note, weights=one[found.sentence], minlength=notes) for one in (total, count))
 
     def _letter_surprise(self, text: str) -> float:
         letters = self._letters(_points(text))
@@ -88,15 +97,14 @@ class LanguageDensity:
         return np.where(self.alphabet_[place] == points, place, len(self.alphabet_))
 
     def save(self, folder: Path) -> None:
-        state = {"words": self.words_, "unknown": self.unknown_}
-        (folder / "words.json").write_text(json.dumps(state, ensure_ascii=True), encoding="utf-8")
+        (folder / "words.json").write_text(json.dumps({"words": self.words_, "usual": self.usual_}), encoding="utf-8")
         save_file({"alphabet": self.alphabet_, "pairs": self.pairs_}, folder / "letters.safetensors")
 
     @classmethod
     def load(cls, folder: Path) -> LanguageDensity:
         density = cls()
         state = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        density.words_, density.unknown_ = state["words"], state["unknown"]
+        density.words_, density.usual_ = state["words"], state["usual"]
         arrays = load_file(folder / "letters.safetensors")
         density.alphabet_, density.pairs_ = arrays["alphabet"], arrays["pairs"]
         return density

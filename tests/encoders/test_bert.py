@@ -42,6 +42,17 @@ def test_it_learns_the_finding(fitted, reports):
     assert roc_auc_score(y[:, 0], fitted.encode(inputs).log_odds[:, 0]) > 0.99
 
 
+def test_a_note_of_other_words_is_stranger_than_all_reports_and_no_note_has_no_novelty(fitted, reports, tmp_path):
+    usual = fitted.encode(reports[0]).novelty["embedding"]
+    notes = Notes.of_texts(["Mix two eggs with flour, milk and sugar, and bake.", "The lungs are clear."], [0, 2], n=3)
+    found = fitted.encode(notes).novelty["embedding"]
+    fitted.save(tmp_path)
+
+    assert found[0] > usual.max()
+    assert_array_equal(np.isnan(found), [False, True, False])
+    assert_array_equal(BERT.load(tmp_path, device="cpu").encode(notes).novelty["embedding"], found)
+
+
 def test_the_finding_in_the_last_sentence_of_a_long_note_counts(fitted):
     """2,000 sentences, some 10,000 tokens: nothing is cut off, and the last one is heard."""
     long = " ".join(FILLER * 500)

@@ -42,21 +42,35 @@ def test_a_foreign_note_is_stranger_than_all_others(density, kind):
 
 
 def test_the_surprise_of_words_by_hand():
-    """Six words, two of them held by two records: "clear" 3 times and "lungs" twice; the unknown counts half.
-    -log((3 + 0.5) / (6 + 0.5 x 3))."""
+    """Of six words "clear" is three and "lungs" two; "odd" is held by one record alone and counts as unknown, 1 in
+    100,000. Two usual words are added, of the median of the means of the two training notes."""
     density = LanguageDensity().fit(Notes.of_texts(["lungs clear", "lungs clear clear odd"]))
     (found,) = density.novelty(Notes.of_texts(["clear odd"]))["words"]
 
-    assert found == pytest.approx(-(np.log(3.5 / 7.5) + np.log(0.5 / 7.5)) / 2)
+    clear, lungs, unknown = np.log(2), np.log(3), np.log(100_000)
+    usual = ((lungs + clear) / 2 + (lungs + 2 * clear + unknown) / 4) / 2
+
+    assert found == pytest.approx((clear + unknown + 2 * usual) / 4)
 
 
 def test_the_surprise_of_letters_by_hand():
-    """Of " ab " the pairs are " a", "ab", "b ". After a comes b, once of once; b is the second of a third of the pairs,
-    of 4 possible characters (blank, a, b, unknown): (1 + 0.5) / (3 + 2) beforehand, which counts five."""
+    """Of " ab " the pairs are " a", "ab", "b ": each second follows its first always, and is the second of a third of
+    all pairs, which counts by 5 %."""
     density = LanguageDensity().fit(Notes.of_texts(["ab"]))
-    before = 1.5 / 5
+    found = density.novelty(Notes.of_texts(["ab"]))["letters"][0]
 
-    assert density.novelty(Notes.of_texts(["ab"]))["letters"][0] == pytest.approx(-np.log((1 + 5 * before) / 6))
+    assert found == pytest.approx(-np.log(0.95 + 0.05 / 3))
+
+
+def test_a_training_of_twice_the_records_finds_the_same_notes_as_strange():
+    """The limits are found by the folds, which hold fewer records than the training in use."""
+    notes = reports(0)
+    twice = Notes.of_texts([*notes.text, *notes.text])
+    odd = Notes.of_texts(["No acute disease of the knee.", FOREIGN["German"]])
+    once, again = (LanguageDensity().fit(one).novelty(odd) for one in (notes, twice))
+
+    for measure, values in once.items():
+        assert_allclose(again[measure], values)
 
 
 def test_case_and_the_numbers_themselves_are_nothing_unusual(density):

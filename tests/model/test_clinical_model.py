@@ -56,7 +56,8 @@ def test_baseline_and_contributions_sum_to_the_log_odds(predictions):
                 total = target.baseline + sum(target.contributions.values())
                 assert total == pytest.approx(logit(target.probability), abs=1e-6)
                 assert set(target.contributions) == set(prediction.used)
-                assert target.decision == (target.probability >= target.threshold)
+                decided = None if prediction.abstained else target.probability >= target.threshold
+                assert target.decision == decided
 
 
 def test_without_input_the_value_is_exactly_the_baseline(model, cohort):
