@@ -5,6 +5,7 @@
     multimodal evaluate build/synthetic build/six-thousand --out build/synthetic-evaluation
     python benchmarks/trust.py build/synthetic-evaluation/metrics.json
 
+or, of the cross-fitted figures of a training: `multimodal inspect MODEL --json > figures.json`, and that file.
 Prints the calibration error beside the 95 % quantile of that of a perfectly calibrated model at this n, slope and
 intercept; the coverage of the prediction sets beside the least that n records may show; and how many records the gates
 kept back. What misses its mark is marked with *.
@@ -21,8 +22,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("metrics", type=Path)
     metrics = json.loads(arguments.parse_args().metrics.read_text(encoding="utf-8"))
-    cohort = metrics["cohort"]
-    print(f"{cohort['records']:,} records, {cohort['no_input']:,} without input, {cohort['abstained']:,} abstained")
+    if cohort := metrics.get("cohort"):
+        print(f"{cohort['records']:,} records, {cohort['no_input']:,} without input, {cohort['abstained']:,} abstained")
+    else:
+        print(f"cross-fitted; the gates stop {metrics['summary']['gates']['altogether']:,} records")
     for name, found in metrics["targets"].items():
         print(f"\n{name}")
         print(f"  {'':<22}{'n':>6}{'AUROC':>8}{'ECE':>8}{'chance':>9}{'slope':>8}{'shift':>8}")
