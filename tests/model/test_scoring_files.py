@@ -67,7 +67,7 @@ def test_a_table_holds_the_numbers_of_python_to_all_digits(suffix, whole, predic
     assert list(rows[0]) == list(frame)
     assert [row["record_id"] for row in rows] == list(frame["record_id"])
     for name in frame.columns[2:]:
-        if "." in name:
+        if "." in name and not name.endswith(".prediction_set"):
             found = [math.nan if row[name] in ("", None) else float(row[name]) for row in rows]
             np.testing.assert_array_equal(found, frame[name].astype(float).to_numpy(dtype=float, na_value=np.nan))
         else:
