@@ -140,7 +140,13 @@ def evaluate(
     }
     for name, found in metrics["targets"].items():
         found["rule"] = model.rules[name]
-    about = About(tuple(model.modalities), {name: model.targets[name] for name in shared}, resamples)
+    found = model.audit_["findings"]
+    about = About(
+        tuple(model.modalities),
+        {name: model.targets[name] for name in shared},
+        resamples,
+        audit=tuple(f"{one['code']}: {one['what']}" for one in found),
+    )
     return Evaluation(metrics, curves(scored, resamples=resamples, random_state=random_state), about)
 
 

@@ -21,7 +21,7 @@ FEW = 10  # events of the rarer class under which the page says that a figure ha
 class About:
     """What the report says about the model beside its figures.
 
-    audit  what a leakage audit of the cohort found, a sentence each
+    audit  what the leakage audit found before the training, a sentence each
     """
 
     modalities: tuple[str, ...]
