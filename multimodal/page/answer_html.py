@@ -184,7 +184,7 @@ def _set(target: Target, found: TargetPrediction) -> str:
         said = {(0, 1): "neither can be ruled out", (1,): "negative is ruled out", (0,): "positive is ruled out"}.get(
             found.prediction_set, "neither label is usual"
         )
-    return f" <span class='mm-quiet mm-set'>{said}</span>"
+    return f"<div class='mm-quiet mm-set'>{said}</div>"
 
 
 def _decision(target: Target, found: TargetPrediction, decided_by: str | None) -> str:
