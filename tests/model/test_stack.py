@@ -1,5 +1,7 @@
 """What stands on the encoders' evidence, where the truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -8,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from multimodal.model.stack import fit_stack
 from multimodal.trust.metrics import ece
+from multimodal.trust.site import SiteMap
 
 
 def drawn(n, seed, informative=(1.5, 1.0), missing=0.2):
@@ -76,3 +79,22 @@ def test_a_modality_that_knows_nothing_leaves_the_classes_at_their_shares():
 
     for one in value:
         assert_allclose(stack.probabilities(one).mean(axis=0), y.mean(axis=0), atol=0.02)
+
+
+def test_what_another_site_needed_is_taken_back_before_prediction_sets(fitted):
+    """So that a recalibration changes no set, of a target by itself and of the classes of a group."""
+    evidence, present, _, _ = drawn(300, 5)
+    site = SiteMap(np.array([0.7]), np.array([1.6]))
+    moved = replace(fitted, site=site)
+    before, after = (one.probabilities(one.value(one.z(evidence), present)[-1]) for one in (fitted, moved))
+
+    assert np.abs(after - before).max() > 0.05
+    assert_allclose(moved.before_site(after), before, atol=1e-9)
+
+    pair = replace(
+        fitted, base=np.log([0.3, 0.7]), units=((0, 1),), site=SiteMap(np.array([0.4, -0.2]), np.full(2, 1.6))
+    )
+    value = np.random.default_rng(0).normal(size=(50, 2))
+    there = pair.probabilities(pair.site.value(value, pair.base))
+
+    assert_allclose(pair.before_site(there), pair.probabilities(value), atol=1e-9)
